@@ -1,0 +1,258 @@
+//! The connection to the Docker Engine: one trait in Docker's own verbs, two implementations.
+//!
+//! [`Engine`] is implemented by `docker::DockerEngine` (bollard) and, for tests, by
+//! `fake::FakeEngine`; both are held to one contract suite. Bodies sent are bollard's plain
+//! models; answers are narrowed here at once, so that no `Option`-filled inspect reply travels on.
+//! This room knows nothing of pods.
+
+use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
+
+pub use bollard::models::ContainerCreateBody;
+use futures_util::stream::BoxStream;
+
+/// The Docker Engine's verbs, as far as a kubelet needs them.
+///
+/// An effect is not tied to the caller's future: a dropped `create` may still have made its
+/// container. Names are deterministic, so a doubtful effect is looked up by name.
+pub trait Engine: Send + Sync + 'static {
+    /// What the engine is; also the liveness check of the connection.
+    fn version(&self) -> impl Future<Output = Result<EngineVersion, EngineError>> + Send;
+
+    /// Container events, subscribed to when this returns. An item error or the end of the stream
+    /// means that events were lost: subscribe again, then list.
+    fn events(
+        &self,
+    ) -> impl Future<Output = Result<BoxStream<'static, Result<EngineEvent, EngineError>>, EngineError>> + Send;
+
+    /// All containers, running or not, that carry label `key=value`.
+    fn list(&self, key: &str, value: &str) -> impl Future<Output = Result<Vec<ContainerSummary>, EngineError>> + Send;
+
+    /// One container, by id or name.
+    fn inspect(&self, id: &str) -> impl Future<Output = Result<ContainerDetails, EngineError>> + Send;
+
+    /// Makes a container and returns its id. [`EngineError::Conflict`] if the name is taken,
+    /// [`EngineError::NotFound`] if the image is missing.
+    fn create(&self, name: &str, body: ContainerCreateBody)
+    -> impl Future<Output = Result<String, EngineError>> + Send;
+
+    /// Starts a container; a running one is success.
+    fn start(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Sends the container's stop signal, then SIGKILL after `grace` (whole seconds, rounded up).
+    /// Returns when it has ended; an ended one is success. Once asked, the engine owns the timer:
+    /// it runs on when the caller goes away, and of two stops the earlier deadline wins.
+    fn stop(&self, id: &str, grace: Duration) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Sends a signal, as in `SIGKILL`; an ended container is success.
+    fn kill(&self, id: &str, signal: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Removes a container with its anonymous volumes, killing it if it runs; one that is gone
+    /// already is success.
+    fn remove(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
+    fn image_inspect(&self, reference: &str) -> impl Future<Output = Result<ImageDetails, EngineError>> + Send;
+
+    /// Pulls an image and returns when it is complete.
+    fn image_pull(&self, reference: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Loads a docker-archive (`docker load`).
+    fn image_load(&self, archive: Vec<u8>) -> impl Future<Output = Result<(), EngineError>> + Send;
+}
+
+/// What went wrong with a call, by what may be done about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// The object does not exist (404).
+    #[error("{operation}: not found: {message}")]
+    NotFound {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The request clashes with the state (409): a name in use, a container being removed.
+    #[error("{operation}: conflict: {message}")]
+    Conflict {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// The engine's words.
+        message: String,
+    },
+    /// The engine understood and refused, or tried and failed (400, 403, 5xx).
+    #[error("{operation}: refused: {message}")]
+    Refused {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// HTTP status.
+        status: u16,
+        /// The engine's words.
+        message: String,
+    },
+    /// No engine answers: connection refused, socket missing, connection cut.
+    #[error("{operation}: no Docker Engine answers: {message}")]
+    Unavailable {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// What happened.
+        message: String,
+    },
+    /// The engine took longer than the call may take; whether it acted is unknown.
+    #[error("{operation}: no answer within {after:?}")]
+    Timeout {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// The time limit.
+        after: Duration,
+    },
+    /// The answer could not be understood.
+    #[error("{operation}: unexpected answer: {message}")]
+    Protocol {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// What was wrong with it.
+        message: String,
+    },
+}
+
+impl EngineError {
+    /// Whether the engine itself was not reached, so that the fault is not the request's.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+    /// Whether the object does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+    /// Whether the effect may have happened although an error was reported.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Timeout { .. } | Self::Protocol { .. })
+    }
+}
+
+/// `GET /version` and `GET /info`, narrowed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct EngineVersion {
+    /// As in `20.10.24`.
+    pub version: String,
+    /// As in `1.41`.
+    pub api_version: String,
+    /// `cgroupfs`, `systemd` or `none`.
+    pub cgroup_driver: String,
+    /// `1` or `2`.
+    pub cgroup_version: String,
+    /// The engine's default log driver.
+    pub log_driver: String,
+    /// Total memory of the machine in bytes, for `oom_score_adj`.
+    pub memory_total: i64,
+    /// `x86_64`, `aarch64`…
+    pub architecture: String,
+}
+
+/// One row of `GET /containers/json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSummary {
+    /// Engine id.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// State.
+    pub state: EngineState,
+}
+
+/// State word of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineState {
+    /// Made, never started (or its start failed).
+    Created,
+    /// Running.
+    Running,
+    /// Frozen by `docker pause`.
+    Paused,
+    /// In the engine's own restart policy.
+    Restarting,
+    /// Being removed.
+    Removing,
+    /// Ended.
+    Exited,
+    /// Removal failed.
+    Dead,
+    /// A word this build does not know.
+    Other,
+}
+
+/// `GET /containers/{id}/json`, narrowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerDetails {
+    /// Engine id.
+    pub id: String,
+    /// Name without the leading slash.
+    pub name: String,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
+    /// State word.
+    pub state: EngineState,
+    /// Exit code of the last run; 127 and the like after a failed start.
+    pub exit_code: i64,
+    /// The kernel's OOM killer ended it.
+    pub oom_killed: bool,
+    /// The engine's error text of a failed start.
+    pub error: String,
+    /// Creation time.
+    pub created_at: Option<jiff::Timestamp>,
+    /// Start of the last run.
+    pub started_at: Option<jiff::Timestamp>,
+    /// End of the last run.
+    pub finished_at: Option<jiff::Timestamp>,
+    /// Addresses on its networks, IPv4 first.
+    pub ips: Vec<IpAddr>,
+    /// Id of its image.
+    pub image_id: String,
+    /// Host pid of its main process; 0 when not running.
+    pub pid: i64,
+    /// Where the engine keeps its `resolv.conf`; empty before its first start.
+    pub resolv_conf_path: String,
+}
+
+/// A container event, as a hint to look again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineEvent {
+    /// `create`, `start`, `die`, `oom`, `destroy`.
+    pub action: EngineAction,
+    /// The container.
+    pub id: String,
+    /// Labels of the container.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What happened to a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineAction {
+    /// Made.
+    Create,
+    /// Started.
+    Start,
+    /// Ended.
+    Die,
+    /// Out of memory.
+    Oom,
+    /// Removed.
+    Destroy,
+    /// Anything else that changes its state (pause, unpause, rename).
+    Other,
+}
+
+/// `GET /images/{name}/json`, narrowed.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ImageDetails {
+    /// Content id, `sha256:…`.
+    pub id: String,
+    /// `USER` of the image; empty for root.
+    pub user: String,
+    /// `VOLUME`s of the image.
+    pub volumes: Vec<String>,
+    /// `STOPSIGNAL` of the image.
+    pub stop_signal: Option<String>,
+}

@@ -1,0 +1,28 @@
+//! kubelet-lite: the kubelet's static-pod job on a plain Docker node.
+//!
+//! # The five invariants
+//! 1. **Decide purely, act dumbly.** [`plan::compute_pod_actions`] is a function of values; nothing
+//!    else decides what happens to a pod.
+//! 2. **A plan holds only actions that may start now**, all independent of one another. What depends
+//!    on an earlier effect waits until that effect has been *observed*.
+//! 3. **The engine is the database.** What must survive is on container labels or is an engine fact.
+//! 4. **One pod, one task.** A [`worker::PodWorker`] is the only code that changes that pod's containers.
+//! 5. **Events are hints, observation is truth.** Losing, doubling or reordering events costs latency,
+//!    never correctness.
+//!
+//! # The rooms
+//! | room | owns | pure |
+//! |---|---|---|
+//! | [`pod`] | the domain's nouns: identity, resolved spec, hashes, what was observed | yes |
+//! | [`manifest`] | the manifest directory → `ManifestSet` | all but `watch` |
+//! | [`plan`] | every decision about a running pod | yes |
+//! | [`convert`] | what a field means in Docker terms, and back | yes |
+//! | [`engine`] | the connection to the Docker Engine, and its fake | no |
+//! | [`worker`] | doing: one task for each pod, and their manager | no |
+//! | [`volume`] | directories below `--root-dir` | no |
+//! | [`time`] | the only caller of a clock | no |
+
+pub mod engine;
+pub mod manifest;
+pub mod pod;
+pub mod time;

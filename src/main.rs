@@ -1,0 +1,3 @@
+//! The `kubelet-lite` binary.
+
+fn main() {}

@@ -1,0 +1,14 @@
+//! The domain's nouns: identity, the resolved spec, hashes, and what was observed in the engine.
+//!
+//! Everything may use this room; it uses nothing but the Kubernetes types. No I/O, no clock.
+
+pub mod defaults;
+pub mod hash;
+pub mod key;
+pub mod observed;
+pub mod quantity;
+pub mod spec;
+
+pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
+pub use observed::{AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Sandbox};
+pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy, RestartPolicy};

@@ -1,0 +1,263 @@
+//! A Pod, resolved: identity given, defaults applied, the parts that decisions need as types.
+
+use super::{
+    ContainerName, ImageRef, PodKey, PodUid, defaults,
+    hash::{self, SpecHash},
+};
+use k8s_openapi::api::core::v1 as api;
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
+
+/// What identity takes from the node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Node name: `--hostname-override`, else the lower-cased host name.
+    pub name: String,
+}
+
+/// Where a pod was declared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ManifestSource {
+    /// The file.
+    pub path: PathBuf,
+    /// Index of the object in the file, from 0, counting list items.
+    pub document: usize,
+}
+
+impl fmt::Display for ManifestSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        if self.document > 0 {
+            write!(f, " (document {})", self.document + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// A pod with everything decided that can be decided from the manifest and the node alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pod {
+    /// Namespace and suffixed name.
+    pub key: PodKey,
+    /// Given or derived uid.
+    pub uid: PodUid,
+    /// `kubernetes.io/config.hash`: changes with every semantic edit.
+    pub config_hash: String,
+    /// Where it was declared.
+    pub source: ManifestSource,
+    /// The manifest as written: what labels keep and hashes are made from.
+    pub written: Arc<api::Pod>,
+    /// The spec with defaults.
+    pub spec: Arc<api::PodSpec>,
+    /// Hash of what the sandbox depends on.
+    pub sandbox_hash: SpecHash,
+    /// `spec.restartPolicy`.
+    pub restart_policy: RestartPolicy,
+    /// `spec.terminationGracePeriodSeconds`.
+    pub grace: Duration,
+    /// `spec.hostNetwork`.
+    pub host_network: bool,
+    /// Init containers and sidecars in the order of the spec, then the apps in theirs.
+    pub containers: Vec<Container>,
+}
+
+/// One container of the spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// Unique in the pod.
+    pub name: ContainerName,
+    /// Init, sidecar or app.
+    pub kind: ContainerKind,
+    /// As the manifest names it.
+    pub image: ImageRef,
+    /// `imagePullPolicy`.
+    pub pull_policy: PullPolicy,
+    /// Hash of what the running process depends on.
+    pub hash: SpecHash,
+    /// The container with defaults.
+    pub api: Arc<api::Container>,
+}
+
+/// Part a container plays in its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ContainerKind {
+    /// An init container: runs to completion before the next starts.
+    Init,
+    /// An init container with `restartPolicy: Always` (KEP-753): runs beside the apps.
+    Sidecar,
+    /// A regular container.
+    App,
+}
+
+impl ContainerKind {
+    /// The word on label `io.kubelet-lite.kind`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Sidecar => "sidecar",
+            Self::App => "app",
+        }
+    }
+}
+
+/// `spec.restartPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartPolicy {
+    /// Restart after every exit.
+    Always,
+    /// Restart after a failure.
+    OnFailure,
+    /// Never restart.
+    Never,
+}
+
+/// `imagePullPolicy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PullPolicy {
+    /// Pull before every start.
+    Always,
+    /// Pull when missing.
+    IfNotPresent,
+    /// Use what is there.
+    Never,
+}
+
+/// What makes a Pod impossible to resolve. Validation reports all of these with their place first;
+/// this is the last guard, and the one for labels.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// A required field is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A field has a value that is none of the API's words.
+    #[error("{field}: {value:?} is not one of {expected}")]
+    Unknown {
+        /// Field path.
+        field: &'static str,
+        /// What was written.
+        value: String,
+        /// The API's words.
+        expected: &'static str,
+    },
+}
+
+/// `kubernetes.io/config.hash`.
+pub const ANNOTATION_CONFIG_HASH: &str = "kubernetes.io/config.hash";
+/// `kubernetes.io/config.source`; always `file` here.
+pub const ANNOTATION_CONFIG_SOURCE: &str = "kubernetes.io/config.source";
+
+impl Pod {
+    /// Resolves a manifest on a node: suffixed name, default namespace, given or derived uid.
+    pub fn from_manifest(written: api::Pod, source: ManifestSource, node: &Node) -> Result<Self, ResolveError> {
+        let spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
+        let name = written.metadata.name.as_deref().filter(|n| !n.is_empty());
+        let name = name.ok_or(ResolveError::Missing("metadata.name"))?;
+        let namespace = written.metadata.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default");
+        let uid = match written.metadata.uid.as_deref().filter(|u| !u.is_empty()) {
+            Some(uid) => uid.to_owned(),
+            None => hash::derived_uid(&node.name, namespace, name, spec),
+        };
+        let key = PodKey::new(namespace, format!("{name}-{}", node.name.to_lowercase()));
+        Self::resolve(written, source, key, PodUid::new(uid))
+    }
+
+    /// Resolves a manifest whose identity is known, as read back from labels.
+    pub fn resolve(written: api::Pod, source: ManifestSource, key: PodKey, uid: PodUid) -> Result<Self, ResolveError> {
+        let written_spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
+        let mut spec = written_spec.clone();
+        defaults::apply(&mut spec);
+        let mut containers = Vec::new();
+        let written_init = written_spec.init_containers.iter().flatten();
+        let init = spec.init_containers.iter().flatten();
+        for (written, defaulted) in written_init.zip(init) {
+            let sidecar = defaulted.restart_policy.as_deref() == Some("Always");
+            let kind = if sidecar { ContainerKind::Sidecar } else { ContainerKind::Init };
+            containers.push(Container::resolve(kind, written, defaulted)?);
+        }
+        for (written, defaulted) in written_spec.containers.iter().zip(&spec.containers) {
+            containers.push(Container::resolve(ContainerKind::App, written, defaulted)?);
+        }
+        if spec.containers.is_empty() {
+            return Err(ResolveError::Missing("spec.containers"));
+        }
+        Ok(Self {
+            key,
+            uid,
+            config_hash: hash::config_hash(&written),
+            source,
+            sandbox_hash: hash::sandbox_hash(written_spec),
+            restart_policy: restart_policy(spec.restart_policy.as_deref().unwrap_or("Always"))?,
+            grace: seconds(spec.termination_grace_period_seconds.unwrap_or(defaults::TERMINATION_GRACE_PERIOD_SECONDS)),
+            host_network: spec.host_network == Some(true),
+            containers,
+            spec: Arc::new(spec),
+            written: Arc::new(written),
+        })
+    }
+
+    /// The container of this name.
+    pub fn container(&self, name: &ContainerName) -> Option<&Container> {
+        self.containers.iter().find(|c| c.name == *name)
+    }
+
+    /// `metadata.labels`.
+    pub fn labels(&self) -> BTreeMap<String, String> {
+        self.written.metadata.labels.clone().unwrap_or_default()
+    }
+
+    /// `metadata.annotations`, with those the kubelet adds.
+    pub fn annotations(&self) -> BTreeMap<String, String> {
+        let mut annotations = self.written.metadata.annotations.clone().unwrap_or_default();
+        annotations.insert(ANNOTATION_CONFIG_HASH.into(), self.config_hash.clone());
+        annotations.insert(ANNOTATION_CONFIG_SOURCE.into(), "file".into());
+        annotations
+    }
+}
+
+impl Container {
+    fn resolve(
+        kind: ContainerKind,
+        written: &api::Container,
+        defaulted: &api::Container,
+    ) -> Result<Self, ResolveError> {
+        let image = defaulted.image.as_deref().filter(|i| !i.is_empty());
+        Ok(Self {
+            name: ContainerName::new(defaulted.name.clone()),
+            kind,
+            image: ImageRef::new(image.ok_or(ResolveError::Missing("image"))?),
+            pull_policy: pull_policy(defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
+            hash: hash::container_hash(written),
+            api: Arc::new(defaulted.clone()),
+        })
+    }
+}
+
+fn restart_policy(value: &str) -> Result<RestartPolicy, ResolveError> {
+    match value {
+        "Always" => Ok(RestartPolicy::Always),
+        "OnFailure" => Ok(RestartPolicy::OnFailure),
+        "Never" => Ok(RestartPolicy::Never),
+        other => Err(ResolveError::Unknown {
+            field: "spec.restartPolicy",
+            value: other.to_owned(),
+            expected: "Always, OnFailure, Never",
+        }),
+    }
+}
+
+fn pull_policy(value: &str) -> Result<PullPolicy, ResolveError> {
+    match value {
+        "Always" => Ok(PullPolicy::Always),
+        "IfNotPresent" => Ok(PullPolicy::IfNotPresent),
+        "Never" => Ok(PullPolicy::Never),
+        other => Err(ResolveError::Unknown {
+            field: "imagePullPolicy",
+            value: other.to_owned(),
+            expected: "Always, IfNotPresent, Never",
+        }),
+    }
+}
+
+/// Whole seconds as written; negative ones count as 0.
+fn seconds(written: i64) -> Duration {
+    Duration::from_secs(u64::try_from(written).unwrap_or(0))
+}
