@@ -79,16 +79,11 @@ pub struct ManifestSet {
 }
 
 /// Pods that run, are not desired, and yet must not be stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Held {
     /// The directory can not be read: nothing is stopped.
+    #[default]
     Everything,
     /// Pods declared by these files, which are refused as they stand.
     Files(BTreeSet<PathBuf>),
-}
-
-impl Default for Held {
-    fn default() -> Self {
-        Self::Everything
-    }
 }
