@@ -52,6 +52,9 @@ pub struct Sandbox {
     pub id: ContainerId,
     /// 0 for the first sandbox of this uid.
     pub attempt: Attempt,
+    /// Hash of what it was made from (`Pod::sandbox_hash`); `None` when the label is of an unknown
+    /// version, which counts as unchanged.
+    pub hash: Option<SpecHash>,
     /// What it does.
     pub state: ContainerState,
     /// Address on the pod's network, IPv4 first; empty with hostNetwork or when not running.
