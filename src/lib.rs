@@ -24,5 +24,6 @@
 
 pub mod engine;
 pub mod manifest;
+pub mod plan;
 pub mod pod;
 pub mod time;

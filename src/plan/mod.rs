@@ -1,0 +1,259 @@
+//! Every decision about a pod: what may be done for it *now*, why the rest waits, when to ask again.
+//!
+//! Owns [`compute_pod_actions`], a function of values: it never logs, waits, reads a clock, a file
+//! or the engine, and nothing else decides what happens to a pod. A plan holds only actions that
+//! may start at once, independent of one another, at most one for each [`Target`]. What depends on
+//! an earlier effect is planned in a later round, after the effect has been observed; hence a crash
+//! between any two actions is indistinguishable from one more turn of the loop.
+//!
+//! ```text
+//! Terminate, or a doomed uid ──► terminate: containers → sidecars in reverse → containers removed,
+//!                                           sandbox stopped → volumes and sandbox removed
+//! Run, another uid is there  ──► images of the new pod first, then terminate the other
+//! Run                        ──► edits → sandbox → init and sidecars → apps → tombstones
+//! ```
+
+pub mod action;
+pub mod backoff;
+mod containers;
+mod images;
+mod sandbox;
+mod terminate;
+#[cfg(test)]
+mod tests;
+
+pub use action::{PodAction, StopReason, Target, Volumes};
+
+use crate::{
+    engine::ImageDetails,
+    pod::{ContainerId, ContainerName, ImageRef, ObservedPod, Pod, PodUid},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// What should become of a pod.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Desired {
+    /// It runs, as this manifest says.
+    Run(Arc<Pod>),
+    /// It ends, with the grace of the spec that runs.
+    Terminate(StopReason),
+    /// It is left as it is: its manifest can not be read and neither can what it runs with.
+    Leave,
+}
+
+/// Everything a decision may depend on.
+#[derive(Clone, Copy, Debug)]
+pub struct SyncInput<'a> {
+    /// The present.
+    pub now: Timestamp,
+    /// The wish.
+    pub desired: &'a Desired,
+    /// The engine's truth.
+    pub observed: &'a ObservedPod,
+    /// Images known to be on the node; one that is absent here is not known.
+    pub images: &'a ImageStates,
+    /// Actions begun and not finished.
+    pub in_flight: &'a InFlight,
+    /// Failures since the last success, by target.
+    pub results: &'a LastResults,
+    /// Incarnations whose end has begun, and since when: nothing may overwrite a pending end.
+    pub terminating: &'a BTreeMap<PodUid, Timestamp>,
+    /// Figures of the node.
+    pub policy: &'a NodePolicy,
+}
+
+/// Images known to be present, with what the engine says of them.
+pub type ImageStates = BTreeMap<ImageRef, Arc<ImageDetails>>;
+/// Actions begun and not finished, with their start.
+pub type InFlight = BTreeMap<Target, PodAction>;
+/// The last failure of each target.
+pub type LastResults = BTreeMap<Target, Failure>;
+
+/// A failed action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How often in a row.
+    pub failures: u32,
+    /// When it last failed.
+    pub at: Timestamp,
+    /// The kubelet's word, as in `ErrImagePull`.
+    pub reason: &'static str,
+    /// The whole error chain.
+    pub message: String,
+}
+
+/// Figures that are the node's, not the pod's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodePolicy {
+    /// Longest CrashLoopBackOff delay (`crashLoopBackOff.maxContainerRestartPeriod`).
+    pub max_container_restart_period: Duration,
+}
+
+impl Default for NodePolicy {
+    fn default() -> Self {
+        Self { max_container_restart_period: backoff::MAX_CONTAINER_RESTART_PERIOD }
+    }
+}
+
+/// The decision.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PodPlan {
+    /// What to begin now.
+    pub actions: Vec<PodAction>,
+    /// Why a container that should run does not.
+    pub waiting: BTreeMap<ContainerName, WaitingReason>,
+    /// Incarnations that are being ended.
+    pub terminating: BTreeSet<PodUid>,
+    /// The earliest moment at which the answer changes by itself.
+    pub wake_at: Option<Timestamp>,
+    /// All containers of the pod have ended and none is due to start again.
+    pub finished: bool,
+    /// Nothing is left of a pod that should end.
+    pub done: bool,
+}
+
+/// `state.waiting` of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WaitingReason {
+    /// On its way.
+    ContainerCreating,
+    /// Init containers come first.
+    PodInitializing,
+    /// Restarted too often; the next start is due then.
+    CrashLoopBackOff {
+        /// The whole delay.
+        delay: Duration,
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// A failed action that is tried again; the reason is the kubelet's word.
+    Failed {
+        /// As in `ImagePullBackOff`, `CreateContainerError`.
+        reason: &'static str,
+        /// When it is tried again.
+        until: Timestamp,
+    },
+}
+
+/// What may be done for this pod now, why the rest waits, and when to ask again.
+pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
+    let mut planner = Planner { input, plan: PodPlan::default() };
+    match input.desired {
+        Desired::Leave => {}
+        Desired::Terminate(reason) => {
+            for incarnation in &input.observed.incarnations {
+                planner.terminate(incarnation, *reason);
+            }
+            planner.plan.done = input.observed.is_empty() && input.in_flight.is_empty();
+        }
+        Desired::Run(pod) => planner.run_or_replace(pod),
+    }
+    planner.plan
+}
+
+/// The plan in the making.
+struct Planner<'a> {
+    input: &'a SyncInput<'a>,
+    plan: PodPlan,
+}
+
+impl Planner<'_> {
+    /// Runs `pod`; an incarnation that is another pod, or whose end has begun, is ended first.
+    fn run_or_replace(&mut self, pod: &Pod) {
+        let (doomed, others): (Vec<_>, Vec<_>) = self
+            .input
+            .observed
+            .incarnations
+            .iter()
+            .filter(|i| i.uid != pod.uid || self.input.terminating.contains_key(&i.uid))
+            .partition(|i| self.input.terminating.contains_key(&i.uid));
+        let mut in_the_way = false;
+        for incarnation in &doomed {
+            self.terminate(incarnation, StopReason::PodChanged);
+            in_the_way |= incarnation.uid == pod.uid || may_run(incarnation);
+        }
+        if !others.is_empty() {
+            // Nothing old is stopped before the new pod's images are here.
+            let ready = self.images_ready(pod.containers.iter());
+            for incarnation in others {
+                if ready || incarnation.sandboxes.is_empty() {
+                    self.terminate(incarnation, StopReason::PodChanged);
+                } else if let crate::pod::AppliedPod::Known(applied) = &incarnation.applied {
+                    self.run(applied, Some(incarnation));
+                }
+                in_the_way |= may_run(incarnation);
+            }
+            if !ready {
+                return;
+            }
+        }
+        if in_the_way {
+            // An edit starts the new container only when the old one has ended.
+            self.all_waiting(pod, &WaitingReason::ContainerCreating);
+            return;
+        }
+        self.run(pod, self.input.observed.incarnation(&pod.uid));
+    }
+
+    /// Adds an action unless its target is busy or its last failure is too fresh.
+    fn offer(&mut self, action: PodAction) -> Offer {
+        let target = action.target();
+        if self.input.in_flight.contains_key(&target) || self.plan.actions.iter().any(|a| a.target() == target) {
+            return Offer::Busy;
+        }
+        if let Some(failure) = self.input.results.get(&target) {
+            let due = failure.at + backoff::retry_delay(&target, failure.failures);
+            if self.input.now < due {
+                self.wake(due);
+                return Offer::BackingOff { reason: failure.reason, until: due };
+            }
+        }
+        self.plan.actions.push(action);
+        Offer::Taken
+    }
+
+    fn wake(&mut self, at: Timestamp) {
+        self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |earlier| earlier.min(at)));
+    }
+
+    fn all_waiting(&mut self, pod: &Pod, reason: &WaitingReason) {
+        for container in &pod.containers {
+            self.plan.waiting.entry(container.name.clone()).or_insert_with(|| reason.clone());
+        }
+    }
+
+    /// Whether some instance has a stop on its way.
+    fn is_stopping(&self, id: &ContainerId) -> bool {
+        matches!(
+            self.input.in_flight.get(&Target::Instance(id.clone())),
+            Some(PodAction::StopContainer { .. } | PodAction::StopSandbox { .. })
+        )
+    }
+}
+
+/// What became of an offered action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offer {
+    Taken,
+    Busy,
+    BackingOff { reason: &'static str, until: Timestamp },
+}
+
+impl Offer {
+    fn waiting(self, otherwise: WaitingReason) -> WaitingReason {
+        match self {
+            Self::BackingOff { reason, until } => WaitingReason::Failed { reason, until },
+            Self::Taken | Self::Busy => otherwise,
+        }
+    }
+}
+
+/// Whether anything of this incarnation may still run (and hold ports, files, locks).
+fn may_run(incarnation: &crate::pod::Incarnation) -> bool {
+    incarnation.sandboxes.iter().any(|s| s.state.may_run()) || incarnation.containers.iter().any(|c| c.state.may_run())
+}
