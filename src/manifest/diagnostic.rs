@@ -1,6 +1,9 @@
 //! What is wrong with a manifest, where, and what to do about it.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 /// One finding about a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,21 +16,36 @@ pub struct Diagnostic {
     pub path: PathBuf,
     /// Where in the file, if known.
     pub place: Option<Place>,
+    /// The object it is about, as in `Pod web`; empty for the file.
+    pub object: String,
     /// Field path in Kubernetes notation, as in `spec.containers[1].image`; empty for the file.
     pub field: String,
     /// What is wrong.
     pub message: String,
     /// What to do.
     pub suggestion: Option<String>,
+    /// Other places that help to understand it.
+    pub related: Vec<Related>,
 }
 
-/// A place in a file, both from 1; columns count characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// A place in a file, all from 1; columns and width count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// Line.
     pub line: usize,
     /// Column.
     pub column: usize,
+    /// How many characters of the line it spans, at least 1.
+    pub width: usize,
+}
+
+/// A second place of a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Related {
+    /// Where, in the same file.
+    pub place: Place,
+    /// What stands there.
+    pub message: String,
 }
 
 /// Whether a finding refuses its file.
@@ -37,6 +55,76 @@ pub enum Severity {
     Warning,
     /// The file is refused.
     Error,
+}
+
+impl Severity {
+    /// The word shown to people and written in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl Diagnostic {
+    /// A finding about a whole file.
+    pub fn new(severity: Severity, code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            path: path.to_owned(),
+            place: None,
+            object: String::new(),
+            field: String::new(),
+            message: message.into(),
+            suggestion: None,
+            related: Vec::new(),
+        }
+    }
+
+    /// A finding that refuses the file.
+    pub fn error(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, path, message)
+    }
+
+    /// A finding that leaves the file accepted.
+    pub fn warning(code: &'static str, path: &Path, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, path, message)
+    }
+
+    /// Says where.
+    #[must_use]
+    pub fn at(mut self, place: Option<Place>) -> Self {
+        self.place = place;
+        self
+    }
+
+    /// Says which field.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = field.into();
+        self
+    }
+
+    /// Says which object.
+    #[must_use]
+    pub fn object(mut self, object: impl Into<String>) -> Self {
+        self.object = object.into();
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// Whether it refuses the file.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
 }
 
 impl fmt::Display for Diagnostic {

@@ -5,7 +5,9 @@
 //! a snapshot into a [`ManifestSet`], given which pods already run from where. A file is taken whole
 //! or not at all. This room never touches the engine.
 
+pub mod decode;
 pub mod diagnostic;
+pub mod parse;
 
 use crate::pod::{Pod, PodKey};
 use diagnostic::Diagnostic;
