@@ -10,6 +10,13 @@ use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
 pub use bollard::models::ContainerCreateBody;
 use futures_util::stream::BoxStream;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod fake;
+
+/// Label whose value is the instance that owns a container. Engines deliver only the events of
+/// containers that carry the instance they were opened for.
+pub const MANAGED_BY_LABEL: &str = "io.kubelet-lite.managed-by";
+
 /// The Docker Engine's verbs, as far as a kubelet needs them.
 ///
 /// An effect is not tied to the caller's future: a dropped `create` may still have made its

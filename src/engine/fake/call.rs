@@ -1,0 +1,198 @@
+//! One call on its way through its faults, and the [`Engine`] trait on top.
+
+use super::{
+    FakeEngine, Verb, What,
+    container::Stopping,
+    fault::CallFaults,
+    world::{Due, World},
+};
+use crate::engine::{
+    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
+    ImageDetails,
+};
+use futures_util::stream::{self, BoxStream, StreamExt};
+use std::{
+    future::{Future, pending},
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+impl FakeEngine {
+    /// Takes a call through its faults and, if it gets that far, through `effect`.
+    async fn call<T: Send + 'static>(
+        &self,
+        verb: Verb,
+        subject: &str,
+        effect: impl FnOnce(&mut World) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        if self.crashed.is_cancelled() {
+            return pending().await;
+        }
+        let operation = format!("{verb} {subject}");
+        let (reply, faults) = self.send(verb, subject, effect);
+        if faults.crash.is_some() || faults.hang.is_some() {
+            return self.never_answer().await;
+        }
+        if let Some(error) = faults.before {
+            return Err(error);
+        }
+        let lost = || EngineError::Unavailable { operation, message: "connection closed".to_owned() };
+        let result = match reply {
+            Some(Reply::Now(result)) => result,
+            Some(Reply::Later(receiver)) => self.unless_crashed(receiver).await.unwrap_or_else(|_| Err(lost())),
+            None => Err(lost()),
+        };
+        if !faults.delay_reply.is_zero() {
+            self.unless_crashed(tokio::time::sleep(faults.delay_reply)).await;
+        }
+        match faults.after {
+            Some(error) => Err(error),
+            None => result,
+        }
+    }
+
+    fn send<T: Send + 'static>(
+        &self,
+        verb: Verb,
+        subject: &str,
+        effect: impl FnOnce(&mut World) -> Result<T> + Send + 'static,
+    ) -> (Option<Reply<T>>, CallFaults) {
+        let mut guard = self.engine.world();
+        let world = &mut *guard;
+        let arrived = world.arrive(verb, subject);
+        let faults = CallFaults::sort(arrived, world);
+        let mut reply = None;
+        if world.up && faults.reaches_engine() {
+            if faults.delay.is_zero() {
+                reply = Some(Reply::Now(effect(world)));
+                // What ends at once has ended before the answer.
+                world.advance();
+            } else {
+                let (sender, receiver) = oneshot::channel();
+                let delayed = move |world: &mut World| {
+                    // The effect does not need its caller.
+                    let _ = sender.send(effect(world));
+                };
+                world.after(faults.delay, Due::Call(Box::new(delayed)));
+                reply = Some(Reply::Later(receiver));
+            }
+        }
+        if let Some((live_restore, down, _)) = faults.restart {
+            world.go_down(live_restore, down);
+            reply = None;
+        }
+        drop(guard);
+        if faults.crash.is_some() {
+            self.crash();
+        }
+        (reply, faults)
+    }
+
+    async fn never_answer<T>(&self) -> T {
+        pending().await
+    }
+
+    /// Waits for `future`, for ever if this client crashes meanwhile.
+    async fn unless_crashed<F: Future>(&self, future: F) -> F::Output {
+        tokio::select! {
+            biased;
+            () = self.crashed.cancelled() => self.never_answer().await,
+            output = future => output,
+        }
+    }
+}
+
+enum Reply<T> {
+    Now(Result<T>),
+    Later(oneshot::Receiver<Result<T>>),
+}
+
+impl Engine for FakeEngine {
+    async fn version(&self) -> Result<EngineVersion> {
+        self.call(Verb::Version, "", |world| Ok(world.version.clone())).await
+    }
+
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent>>> {
+        let instance = self.instance.clone();
+        let receiver = self.call(Verb::Events, "", |world| Ok(world.stream.subscribe(instance))).await?;
+        Ok(stream::unfold(receiver, |mut r| async move { r.recv().await.map(|item| (item, r)) }).boxed())
+    }
+
+    async fn list(&self, key: &str, value: &str) -> Result<Vec<ContainerSummary>> {
+        let (k, v) = (key.to_owned(), value.to_owned());
+        self.call(Verb::List, &format!("{key}={value}"), move |world| Ok(world.list(&k, &v))).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<ContainerDetails> {
+        let wanted = id.to_owned();
+        self.call(Verb::Inspect, id, move |world| world.inspect(&wanted)).await
+    }
+
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
+        let wanted = name.to_owned();
+        self.call(Verb::Create, name, move |world| world.create(&wanted, body)).await
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        let wanted = id.to_owned();
+        self.call(Verb::Start, id, move |world| world.start(&wanted)).await
+    }
+
+    async fn stop(&self, id: &str, grace: Duration) -> Result<()> {
+        let wanted = id.to_owned();
+        match self.call(Verb::Stop, id, move |world| world.stop(&wanted, grace)).await? {
+            Stopping::Ended => Ok(()),
+            Stopping::Waits(ended) => self.unless_crashed(ended).await.map_err(|_| EngineError::Unavailable {
+                operation: format!("{} {id}", Verb::Stop),
+                message: "connection closed".to_owned(),
+            }),
+        }
+    }
+
+    async fn kill(&self, id: &str, signal: &str) -> Result<()> {
+        let (wanted, signal) = (id.to_owned(), signal.to_owned());
+        self.call(Verb::Kill, id, move |world| world.kill(&wanted, &signal)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<()> {
+        let wanted = id.to_owned();
+        let removed = self.call(Verb::Remove, id, move |world| {
+            world.remove(&wanted);
+            Ok(())
+        });
+        removed.await
+    }
+
+    async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
+        let wanted = reference.to_owned();
+        self.call(Verb::ImageInspect, reference, move |world| world.images.inspect(&wanted)).await
+    }
+
+    async fn image_pull(&self, reference: &str) -> Result<()> {
+        let wanted = reference.to_owned();
+        let pull = self.call(Verb::ImagePull, reference, move |world| Ok(world.images.pull(&wanted))).await?;
+        // A pull ends with its caller, unlike everything else.
+        self.unless_crashed(tokio::time::sleep(pull.takes)).await;
+        let image = pull.result?;
+        let mut world = self.engine.world();
+        if !world.up {
+            let message = "connection closed".to_owned();
+            return Err(EngineError::Unavailable { operation: format!("image pull {reference}"), message });
+        }
+        world.images.add(reference, image);
+        world.note_engine(reference, What::ImageAdded);
+        Ok(())
+    }
+
+    async fn image_load(&self, archive: Vec<u8>) -> Result<()> {
+        let loaded = self.call(Verb::ImageLoad, "archive", move |world| {
+            for image in world.images.load(&archive)? {
+                world.note_engine(&image, What::ImageAdded);
+            }
+            Ok(())
+        });
+        loaded.await
+    }
+}
