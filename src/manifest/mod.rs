@@ -8,8 +8,9 @@
 pub mod decode;
 pub mod diagnostic;
 pub mod parse;
+pub mod set;
 
-use crate::pod::{Pod, PodKey};
+use crate::pod::{ManifestSource, Pod, PodKey};
 use diagnostic::Diagnostic;
 use k8s_openapi::api::core::v1 as api;
 use std::{
@@ -29,6 +30,10 @@ pub struct Snapshot {
     pub files: BTreeMap<PathBuf, ManifestFile>,
     /// Names that are not read, and why.
     pub ignored: BTreeMap<PathBuf, String>,
+    /// The files that are gone since our start; `None` unless some file has been refused ever since our
+    /// start. Such a file may be the renamed home of a pod whose label names a path that is not here,
+    /// so what runs from an unknown path is kept, save what ran from these files.
+    pub gone: Option<BTreeSet<PathBuf>>,
 }
 
 /// Whether the manifest path could be read.
@@ -67,6 +72,15 @@ pub enum Object {
     },
 }
 
+impl Object {
+    /// The Pod and its index in the file, if it is one.
+    pub fn as_pod(&self) -> Option<(usize, &api::Pod)> {
+        match self {
+            Self::Pod { document, pod } => Some((*document, pod)),
+        }
+    }
+}
+
 /// What should run on this node.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManifestSet {
@@ -76,7 +90,7 @@ pub struct ManifestSet {
     pub pods: BTreeMap<PodKey, Arc<Pod>>,
     /// What may run although it is not among `pods`.
     pub held: Held,
-    /// Problems that concern several files: clashes of names.
+    /// Findings about the files together: clashes of names, too many pods.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -86,6 +100,17 @@ pub enum Held {
     /// The directory can not be read: nothing is stopped.
     #[default]
     Everything,
-    /// Pods declared by these files, which are refused as they stand.
+    /// Pods declared by these files, which are refused as they stand and whose earlier content is unknown.
     Files(BTreeSet<PathBuf>),
+}
+
+impl Held {
+    /// Whether a pod that is not desired is kept. `source` is what [`set::resolve`] was given for it as
+    /// incumbent.
+    pub fn holds(&self, source: &ManifestSource) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Files(files) => files.contains(&source.path),
+        }
+    }
 }

@@ -1,0 +1,295 @@
+//! A snapshot of the manifest directory → what should run.
+//!
+//! Pure. A file is taken whole or not at all: a file that loses one pod name to another file gives all
+//! its pods up until the clash is gone, and what it declared before stays desired. Whoever has a name
+//! keeps it. Nothing is dropped because something could not be understood.
+
+use super::{DirectoryState, Held, ManifestFile, ManifestSet, Object, Snapshot, diagnostic::Diagnostic};
+use crate::pod::{ManifestSource, Node, Pod, PodKey, PodUid};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Weak},
+};
+
+/// Turns snapshots into sets. A function of its arguments; what it remembers only saves the resolving of
+/// pods whose file did not change.
+#[derive(Debug)]
+pub struct Resolver {
+    node: Node,
+    max_pods: usize,
+    memo: BTreeMap<PathBuf, (Weak<Vec<Object>>, Arc<Content>)>,
+}
+
+/// What a file declares.
+#[derive(Debug)]
+enum Content {
+    /// Nobody knows: it was never good since our start.
+    Unknown,
+    /// These pods.
+    Pods(Vec<Arc<Pod>>),
+    /// Pods that can not be on one node, or not at all.
+    Impossible(Vec<Diagnostic>),
+}
+
+/// What only one pod of a node can have.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    Name(PodKey),
+    Uid(PodUid),
+}
+
+/// Why a file is refused although it is good by itself.
+struct Clash {
+    claim: Claim,
+    /// The pod of this file that claims it.
+    document: usize,
+    /// Who has it.
+    holder: PathBuf,
+}
+
+/// What should run, given a look at the directory, what was to run before it, and where each pod that
+/// runs was declared (`incumbents`, from the sandboxes' labels; where `previous` says otherwise, it is
+/// right, since a label does not follow the renaming of its file). At most `max_pods` run, but what runs
+/// already is not stopped for that.
+pub fn resolve(
+    snapshot: &Snapshot,
+    previous: &ManifestSet,
+    incumbents: &BTreeMap<PodKey, ManifestSource>,
+    node: &Node,
+    max_pods: usize,
+) -> ManifestSet {
+    Resolver::new(node.clone(), max_pods).resolve(snapshot, previous, incumbents)
+}
+
+impl Resolver {
+    /// A resolver for this node.
+    pub fn new(node: Node, max_pods: usize) -> Self {
+        Self { node, max_pods, memo: BTreeMap::new() }
+    }
+
+    /// As [`resolve`].
+    pub fn resolve(
+        &mut self,
+        snapshot: &Snapshot,
+        previous: &ManifestSet,
+        incumbents: &BTreeMap<PodKey, ManifestSource>,
+    ) -> ManifestSet {
+        self.memo.retain(|path, _| snapshot.files.contains_key(path));
+        let contents: BTreeMap<&Path, Arc<Content>> =
+            snapshot.files.iter().map(|(path, file)| (path.as_path(), self.content(path, file))).collect();
+        let owners = Owners { previous, incumbents };
+        let clashes = clashes(&contents, &owners);
+
+        let mut set = ManifestSet { generation: snapshot.generation, ..ManifestSet::default() };
+        let mut held = BTreeSet::new();
+        for (path, content) in &contents {
+            if let (Content::Pods(pods), None) = (&**content, clashes.get(path)) {
+                set.pods.extend(pods.iter().map(|pod| (pod.key.clone(), pod.clone())));
+                continue;
+            }
+            match (&**content, clashes.get(path)) {
+                (Content::Impossible(diagnostics), _) => set.diagnostics.extend(diagnostics.iter().cloned()),
+                (Content::Pods(pods), Some(clash)) => set.diagnostics.push(clash.diagnostic(path, pods)),
+                _ => {}
+            }
+            let mut before = previous.pods.values().filter(|pod| pod.source.path == *path).peekable();
+            if before.peek().is_none() {
+                held.insert(path.to_path_buf());
+            }
+            set.pods.extend(before.map(|pod| (pod.key.clone(), pod.clone())));
+        }
+        if let Some(gone) = &snapshot.gone {
+            for (key, source) in incumbents {
+                let known = snapshot.files.contains_key(&source.path) || gone.contains(&source.path);
+                if !known && !set.pods.contains_key(key) && !previous.pods.contains_key(key) {
+                    set.diagnostics.push(orphan(key, source));
+                    held.insert(source.path.clone());
+                }
+            }
+        }
+        set.held = match snapshot.state {
+            DirectoryState::Read => Held::Files(held),
+            DirectoryState::Unread | DirectoryState::Unavailable(_) => Held::Everything,
+        };
+        self.limit(&mut set, &owners);
+        set
+    }
+
+    fn content(&mut self, path: &Path, file: &ManifestFile) -> Arc<Content> {
+        let Some(objects) = file.objects.as_ref().or(file.last_good.as_ref()) else {
+            return Arc::new(Content::Unknown);
+        };
+        if let Some((of, content)) = self.memo.get(path)
+            && std::ptr::eq(of.as_ptr(), Arc::as_ptr(objects))
+        {
+            return content.clone();
+        }
+        let content = Arc::new(content_of(path, objects, &self.node));
+        self.memo.insert(path.to_owned(), (Arc::downgrade(objects), content.clone()));
+        content
+    }
+
+    /// Refuses the pods that are too many, in the order of their files.
+    fn limit(&self, set: &mut ManifestSet, owners: &Owners<'_>) {
+        let kept = owners.incumbents.iter();
+        let kept = kept.filter(|(key, source)| !set.pods.contains_key(*key) && set.held.holds(source)).count();
+        let (old, mut new): (Vec<_>, Vec<_>) =
+            set.pods.values().cloned().partition(|pod| owners.of_name(&pod.key).is_some());
+        let room = self.max_pods.saturating_sub(kept.saturating_add(old.len()));
+        new.sort_by(|a, b| a.source.cmp(&b.source));
+        for pod in new.into_iter().skip(room) {
+            set.pods.remove(&pod.key);
+            let message = format!("pod {} is one more than the {} this node may run", pod.key, self.max_pods);
+            let diagnostic = Diagnostic::error("too-many-pods", &pod.source.path, message);
+            set.diagnostics.push(diagnostic.suggest("remove another pod, or raise --max-pods"));
+        }
+    }
+}
+
+/// The pods of a file, or why they can not be.
+fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
+    let mut diagnostics = Vec::new();
+    let mut pods: Vec<Arc<Pod>> = Vec::new();
+    let mut claimed: BTreeMap<Claim, usize> = BTreeMap::new();
+    for (document, written) in objects.iter().filter_map(Object::as_pod) {
+        let source = ManifestSource { path: path.to_owned(), document };
+        match Pod::from_manifest(written.clone(), source, node) {
+            Ok(pod) => {
+                let taken =
+                    claims(&pod).find_map(|claim| claimed.get(&claim).map(|first: &usize| (claim.words(), *first)));
+                if let Some(((field, what), first)) = taken {
+                    let documents = format!("documents {} and {}", first + 1, document + 1);
+                    let message = format!("{documents} of this file have the same {what}");
+                    let diagnostic = Diagnostic::error("duplicate-pod", path, message).field(field);
+                    diagnostics.push(diagnostic.suggest(format!("give one of them another {what}")));
+                }
+                claimed.extend(claims(&pod).map(|claim| (claim, document)));
+                pods.push(Arc::new(pod));
+            }
+            Err(error) => {
+                let message = format!("document {}: {error}", document + 1);
+                diagnostics.push(Diagnostic::error("impossible-pod", path, message));
+            }
+        }
+    }
+    if diagnostics.is_empty() { Content::Pods(pods) } else { Content::Impossible(diagnostics) }
+}
+
+/// Who had what before this snapshot.
+struct Owners<'a> {
+    previous: &'a ManifestSet,
+    incumbents: &'a BTreeMap<PodKey, ManifestSource>,
+}
+
+impl Owners<'_> {
+    fn of_name(&self, key: &PodKey) -> Option<&Path> {
+        let previous = self.previous.pods.get(key).map(|pod| &pod.source);
+        previous.or_else(|| self.incumbents.get(key)).map(|source| source.path.as_path())
+    }
+
+    fn of(&self, claim: &Claim) -> Option<&Path> {
+        match claim {
+            Claim::Name(key) => self.of_name(key),
+            Claim::Uid(uid) => {
+                self.previous.pods.values().find(|pod| pod.uid == *uid).map(|pod| pod.source.path.as_path())
+            }
+        }
+    }
+}
+
+/// The files that are refused for what another file has, with the first reason for each.
+///
+/// Refusals only ever grow while this runs: a refused file keeps all it had, which may cost another
+/// file a name that it was about to take over.
+fn clashes<'a>(contents: &BTreeMap<&'a Path, Arc<Content>>, owners: &Owners<'_>) -> BTreeMap<&'a Path, Clash> {
+    let mut claimed_by: BTreeMap<&'a Path, Vec<(Claim, usize)>> = BTreeMap::new();
+    for (path, content) in contents {
+        if let Content::Pods(pods) = &**content {
+            let all = pods.iter().flat_map(|pod| claims(pod).map(|claim| (claim, pod.source.document)));
+            claimed_by.insert(path, all.collect());
+        }
+    }
+    let mut refused: BTreeMap<&'a Path, Clash> = BTreeMap::new();
+    loop {
+        let before = refused.len();
+        // The owner stays: whether it claims the name still, or can not be taken as it stands and so
+        // keeps what it had.
+        for (path, all) in &claimed_by {
+            let lost = all.iter().find_map(|(claim, document)| {
+                let owner = owners.of(claim).filter(|owner| owner != path)?;
+                let keeps = match &**contents.get(owner)? {
+                    Content::Unknown | Content::Impossible(_) => true,
+                    Content::Pods(_) => {
+                        let mut its = claimed_by.get(owner).into_iter().flatten();
+                        refused.contains_key(owner) || its.any(|(its, _)| its == claim)
+                    }
+                };
+                keeps.then(|| Clash { claim: claim.clone(), document: *document, holder: owner.to_owned() })
+            });
+            if let (Some(clash), false) = (lost, refused.contains_key(path)) {
+                refused.insert(path, clash);
+            }
+        }
+        if refused.len() > before {
+            continue;
+        }
+        // Among newcomers the file that sorts first wins.
+        let mut first: BTreeMap<&Claim, &Path> = BTreeMap::new();
+        let mut losers = Vec::new();
+        for (path, all) in claimed_by.iter().filter(|(path, _)| !refused.contains_key(*path)) {
+            match all.iter().find_map(|(claim, document)| Some((claim, document, *first.get(claim)?))) {
+                Some((claim, document, holder)) => {
+                    losers
+                        .push((*path, Clash { claim: claim.clone(), document: *document, holder: holder.to_owned() }));
+                }
+                None => first.extend(all.iter().map(|(claim, _)| (claim, *path))),
+            }
+        }
+        if losers.is_empty() {
+            return refused;
+        }
+        refused.extend(losers);
+    }
+}
+
+fn claims(pod: &Pod) -> impl Iterator<Item = Claim> {
+    [Claim::Name(pod.key.clone()), Claim::Uid(pod.uid.clone())].into_iter()
+}
+
+impl Claim {
+    /// The field and what the user calls it.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Name(_) => ("metadata.name", "name"),
+            Self::Uid(_) => ("metadata.uid", "uid"),
+        }
+    }
+}
+
+impl Clash {
+    fn diagnostic(&self, path: &Path, pods: &[Arc<Pod>]) -> Diagnostic {
+        let (field, what) = self.claim.words();
+        let holder = self.holder.display();
+        let pod = pods.iter().find(|pod| pod.source.document == self.document);
+        let name = pod.map(|pod| pod.key.to_string()).unwrap_or_default();
+        let message = match &self.claim {
+            Claim::Name(_) => format!("pod {name} belongs to {holder}"),
+            Claim::Uid(uid) => format!("uid {uid} of pod {name} belongs to {holder}"),
+        };
+        Diagnostic::error("duplicate-pod", path, format!("{message}; this file is refused as a whole"))
+            .field(field)
+            .suggest(format!("give the pod another {what}, or remove one of the two files"))
+    }
+}
+
+fn orphan(key: &PodKey, source: &ManifestSource) -> Diagnostic {
+    let message = format!(
+        "pod {key} runs from this file, which is not here; it is kept, since a file that is refused ever since \
+         our start may be this one under another name"
+    );
+    Diagnostic::warning("kept-pod", &source.path, message).suggest("mend or remove the refused file")
+}
+
+#[cfg(test)]
+mod tests;
