@@ -10,6 +10,8 @@ use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
 pub use bollard::models::ContainerCreateBody;
 use futures_util::stream::BoxStream;
 
+pub mod docker;
+
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
 

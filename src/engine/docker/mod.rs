@@ -1,0 +1,255 @@
+//! The real engine, through bollard.
+//!
+//! Owns what a call may take and what its failure means. Knows nothing of pods. Every time limit
+//! covers a whole call with its body; what the engine was asked, it goes on doing after the limit.
+
+mod narrow;
+mod transport;
+
+use super::{
+    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
+    ImageDetails, MANAGED_BY_LABEL,
+};
+use crate::time::Clock;
+use bollard::{Docker, body_full, errors::Error, query_parameters as query};
+use futures_util::stream::{self, BoxStream, Stream, StreamExt};
+use hyper::body::Bytes;
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+/// Limit of a call that only reads. A hung engine must show soon.
+const READ_LIMIT: Duration = Duration::from_secs(30);
+/// Limit of a call that changes something; dockershim's figure.
+const CHANGE_LIMIT: Duration = Duration::from_secs(120);
+/// What a stop may take beyond its grace: SIGKILL, the end of the process, the release of its network.
+const STOP_MARGIN: Duration = Duration::from_secs(60);
+/// A pull without any progress for so long has stalled.
+const PULL_PROGRESS_LIMIT: Duration = Duration::from_secs(60);
+/// Connections at a time for short calls. bollard opens one for each request and sets no limit.
+const CONNECTIONS: usize = 64;
+/// What `events` delivers; everything else, exec above all, would only wake us.
+const EVENTS: [&str; 8] = ["create", "start", "die", "oom", "destroy", "pause", "unpause", "rename"];
+
+/// An endpoint this build can not connect to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Docker endpoint {0:?}: only unix:///path/to/socket is supported")]
+pub struct EndpointError(String);
+
+/// A client of a Docker Engine on a Unix socket. Clones share their connections' limit.
+#[derive(Clone)]
+pub struct DockerEngine {
+    docker: Docker,
+    socket: PathBuf,
+    instance: String,
+    connections: Arc<Semaphore>,
+    clock: Clock,
+}
+
+impl DockerEngine {
+    /// A client of the engine at `endpoint` (`unix:///path`), to which the events of containers
+    /// labelled [`MANAGED_BY_LABEL`]`=instance` are delivered. Nothing is sent yet: the socket need
+    /// not exist.
+    pub fn connect(endpoint: &str, instance: &str) -> std::result::Result<Self, EndpointError> {
+        let refused = || EndpointError(endpoint.to_owned());
+        let path = endpoint.strip_prefix("unix://").map(Path::new).ok_or_else(refused)?;
+        if !path.is_absolute() {
+            return Err(refused());
+        }
+        Ok(Self {
+            docker: transport::client(path).map_err(|_| refused())?,
+            socket: path.to_owned(),
+            instance: instance.to_owned(),
+            connections: Arc::new(Semaphore::new(CONNECTIONS)),
+            clock: Clock::system(),
+        })
+    }
+
+    /// One short call: a place among the connections, then `limit` for all of it.
+    async fn short<T>(
+        &self,
+        operation: &str,
+        limit: Duration,
+        call: impl Future<Output = std::result::Result<T, Error>>,
+    ) -> Result<T> {
+        let _place = self.connections.acquire().await;
+        within(operation, limit, call).await
+    }
+}
+
+/// `call`, if it ends within `limit`.
+async fn within<T>(
+    operation: &str,
+    limit: Duration,
+    call: impl Future<Output = std::result::Result<T, Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(result) => result.map_err(|error| narrow::error(operation, error)),
+        Err(_) => Err(EngineError::Timeout { operation: operation.to_owned(), after: limit }),
+    }
+}
+
+/// Reads `stream` to its end, since errors come inside it, as long as something comes every `limit`.
+async fn drain<T>(
+    operation: &str,
+    limit: Duration,
+    mut stream: impl Stream<Item = std::result::Result<T, Error>> + Unpin,
+) -> Result<()> {
+    while let Some(item) = within(operation, limit, async { stream.next().await.transpose() }).await? {
+        drop(item);
+    }
+    Ok(())
+}
+
+fn protocol(operation: &str) -> impl Fn(String) -> EngineError {
+    move |message| EngineError::Protocol { operation: operation.to_owned(), message }
+}
+
+/// `docker <verb> <id>` for messages, if `id` can be asked for at all.
+fn on_container(verb: &str, id: &str) -> Result<String> {
+    let operation = format!("{verb} {id}");
+    if narrow::is_container_name(id) {
+        return Ok(operation);
+    }
+    let message = format!("{id:?} is not a container name: [a-zA-Z0-9][a-zA-Z0-9_.-]* is");
+    Err(EngineError::Refused { operation, status: 400, message })
+}
+
+fn on_image(verb: &str, reference: &str) -> Result<String> {
+    let operation = format!("{verb} {reference}");
+    if narrow::is_image_reference(reference) {
+        return Ok(operation);
+    }
+    let message = format!("{reference:?} is not an image reference");
+    Err(EngineError::Refused { operation, status: 400, message })
+}
+
+impl Engine for DockerEngine {
+    async fn version(&self) -> Result<EngineVersion> {
+        let version = self.short("version", READ_LIMIT, self.docker.version()).await?;
+        let info = self.short("info", READ_LIMIT, self.docker.info()).await?;
+        narrow::version(version, info).map_err(protocol("version"))
+    }
+
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent>>> {
+        let operation = "events";
+        let (docker, head) =
+            transport::client_with_head(&self.socket).map_err(|error| narrow::error(operation, error))?;
+        // 20.10 sends the head just before it subscribes. The engine replays what happened since.
+        let since = self.clock.wall();
+        let filters = HashMap::from([
+            ("type", vec!["container".to_owned()]),
+            ("event", EVENTS.map(str::to_owned).to_vec()),
+            ("label", vec![format!("{MANAGED_BY_LABEL}={}", self.instance)]),
+        ]);
+        let since = format!("{}.{:09}", since.as_second(), since.subsec_nanosecond());
+        let options = query::EventsOptionsBuilder::default().since(&since).filters(&filters).build();
+        let mut items = Box::pin(docker.events(Some(options)));
+        let first = within(operation, READ_LIMIT, async {
+            tokio::select! {
+                item = items.next() => item.transpose().map(Some),
+                Ok(()) = head => Ok(None),
+            }
+        });
+        let first = first.await?.map(|item| item.map(Ok));
+        let items = stream::iter(first.flatten()).chain(items);
+        let narrowed = items.map(move |item| {
+            let message = item.map_err(|error| narrow::error(operation, error))?;
+            narrow::event(message).map_err(protocol(operation))
+        });
+        // An item that can not be read means lost events: the stream ends there.
+        let until_error = narrowed.scan(false, |failed, item| {
+            let go_on = !std::mem::replace(failed, item.is_err());
+            async move { go_on.then_some(item) }
+        });
+        Ok(until_error.boxed())
+    }
+
+    async fn list(&self, key: &str, value: &str) -> Result<Vec<ContainerSummary>> {
+        let operation = format!("list {key}={value}");
+        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
+        let options = query::ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let rows = self.short(&operation, READ_LIMIT, self.docker.list_containers(Some(options))).await?;
+        rows.into_iter().map(narrow::summary).collect::<std::result::Result<_, _>>().map_err(protocol(&operation))
+    }
+
+    async fn inspect(&self, id: &str) -> Result<ContainerDetails> {
+        let operation = on_container("inspect", id)?;
+        let call = self.docker.inspect_container(id, None);
+        let answer = self.short(&operation, READ_LIMIT, call).await?;
+        narrow::details(answer).map_err(protocol(&operation))
+    }
+
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
+        let operation = on_container("create", name)?;
+        let options = query::CreateContainerOptionsBuilder::default().name(name).build();
+        let call = self.docker.create_container(Some(options), body);
+        Ok(self.short(&operation, CHANGE_LIMIT, call).await?.id)
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        let operation = on_container("start", id)?;
+        self.short(&operation, CHANGE_LIMIT, self.docker.start_container(id, None)).await
+    }
+
+    async fn stop(&self, id: &str, grace: Duration) -> Result<()> {
+        let operation = on_container("stop", id)?;
+        let whole = grace.as_secs().saturating_add(u64::from(grace.subsec_nanos() > 0));
+        let seconds = i32::try_from(whole).unwrap_or(i32::MAX);
+        let options = query::StopContainerOptionsBuilder::default().t(seconds).build();
+        let limit = grace.saturating_add(STOP_MARGIN);
+        // Not among the short calls: it waits for the program.
+        within(&operation, limit, self.docker.stop_container(id, Some(options))).await
+    }
+
+    async fn kill(&self, id: &str, signal: &str) -> Result<()> {
+        let operation = on_container("kill", id)?;
+        let options = query::KillContainerOptionsBuilder::default().signal(signal).build();
+        let call = self.docker.kill_container(id, Some(options));
+        match self.short(&operation, CHANGE_LIMIT, call).await {
+            // "Container … is not running".
+            Err(EngineError::Conflict { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn remove(&self, id: &str) -> Result<()> {
+        let operation = on_container("remove", id)?;
+        let options = query::RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let call = self.docker.remove_container(id, Some(options));
+        match self.short(&operation, CHANGE_LIMIT, call).await {
+            Err(EngineError::NotFound { .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
+        let operation = on_image("image inspect", reference)?;
+        let answer = self.short(&operation, READ_LIMIT, self.docker.inspect_image(reference)).await?;
+        narrow::image(answer).map_err(protocol(&operation))
+    }
+
+    async fn image_pull(&self, reference: &str) -> Result<()> {
+        let operation = on_image("image pull", reference)?;
+        let from = narrow::with_tag(reference);
+        let options = query::CreateImageOptionsBuilder::default().from_image(&from).build();
+        drain(&operation, PULL_PROGRESS_LIMIT, self.docker.create_image(Some(options), None, None)).await
+    }
+
+    async fn image_load(&self, archive: Vec<u8>) -> Result<()> {
+        let options = query::ImportImageOptionsBuilder::default().quiet(true).build();
+        let body = body_full(Bytes::from(archive));
+        let stream = self.docker.import_image(options, body, None);
+        let _place = self.connections.acquire().await;
+        drain("image load", CHANGE_LIMIT, Box::pin(stream)).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+//! Docker's answers and errors, narrowed to the types of this room. Pure.
+
+use crate::engine::{
+    ContainerDetails, ContainerSummary, EngineAction, EngineError, EngineEvent, EngineState, EngineVersion,
+    ImageDetails,
+};
+use bollard::{errors::Error, models};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+};
+
+/// An answer without an id, name or state is not one.
+fn required<T>(value: Option<T>, what: &str) -> Result<T, String> {
+    value.ok_or_else(|| format!("no {what} in the answer"))
+}
+
+fn labels(labels: Option<HashMap<String, String>>) -> BTreeMap<String, String> {
+    labels.into_iter().flatten().collect()
+}
+
+fn state(word: &str) -> EngineState {
+    match word {
+        "created" => EngineState::Created,
+        // A container that is being stopped still runs.
+        "running" | "stopping" => EngineState::Running,
+        "paused" => EngineState::Paused,
+        "restarting" => EngineState::Restarting,
+        "removing" => EngineState::Removing,
+        "exited" => EngineState::Exited,
+        "dead" => EngineState::Dead,
+        _ => EngineState::Other,
+    }
+}
+
+/// Docker writes "never" as a moment of the year 1.
+fn time(text: Option<&str>) -> Option<jiff::Timestamp> {
+    text?.parse().ok().filter(|time| *time > jiff::Timestamp::UNIX_EPOCH)
+}
+
+pub(super) fn summary(row: models::ContainerSummary) -> Result<ContainerSummary, String> {
+    let names = row.names.unwrap_or_default();
+    // The other names are link aliases, `/other/alias`.
+    let own = names.into_iter().find(|name| !name.trim_start_matches('/').contains('/'));
+    let name = required(own, "name")?.trim_start_matches('/').to_owned();
+    Ok(ContainerSummary {
+        id: required(row.id, "id")?,
+        name,
+        labels: labels(row.labels),
+        state: state(required(row.state, "state")?.as_ref()),
+    })
+}
+
+pub(super) fn details(answer: models::ContainerInspectResponse) -> Result<ContainerDetails, String> {
+    let run = required(answer.state, "state")?;
+    let mut ips = Vec::new();
+    let networks = answer.network_settings.and_then(|n| n.networks).unwrap_or_default();
+    // A hash map: sorted, so that the same container always shows the same first address.
+    for (_, endpoint) in networks.into_iter().collect::<BTreeMap<_, _>>() {
+        let texts = [endpoint.ip_address, endpoint.global_ipv6_address];
+        ips.extend(texts.into_iter().flatten().filter_map(|text| text.parse::<IpAddr>().ok()));
+    }
+    ips.sort_by_key(IpAddr::is_ipv6);
+    Ok(ContainerDetails {
+        id: required(answer.id, "id")?,
+        name: required(answer.name, "name")?.trim_start_matches('/').to_owned(),
+        labels: labels(answer.config.and_then(|c| c.labels)),
+        state: state(required(run.status, "status")?.as_ref()),
+        exit_code: run.exit_code.unwrap_or_default(),
+        oom_killed: run.oom_killed.unwrap_or_default(),
+        error: run.error.unwrap_or_default(),
+        created_at: time(answer.created.as_deref()),
+        started_at: time(run.started_at.as_deref()),
+        finished_at: time(run.finished_at.as_deref()),
+        ips,
+        image_id: answer.image.unwrap_or_default(),
+        pid: run.pid.unwrap_or_default(),
+        resolv_conf_path: answer.resolv_conf_path.unwrap_or_default(),
+    })
+}
+
+/// Attributes Docker adds to the labels in an event.
+const EVENT_ATTRIBUTES: [&str; 6] = ["image", "name", "exitCode", "signal", "execID", "execDuration"];
+
+pub(super) fn event(message: models::EventMessage) -> Result<EngineEvent, String> {
+    let action = required(message.action, "action")?;
+    let actor = required(message.actor, "actor")?;
+    let mut labels = labels(actor.attributes);
+    labels.retain(|key, _| !EVENT_ATTRIBUTES.contains(&key.as_str()));
+    // Some actions carry text after a colon.
+    let action = match action.split(':').next().unwrap_or_default() {
+        "create" => EngineAction::Create,
+        "start" => EngineAction::Start,
+        "die" => EngineAction::Die,
+        "oom" => EngineAction::Oom,
+        "destroy" => EngineAction::Destroy,
+        _ => EngineAction::Other,
+    };
+    Ok(EngineEvent { action, id: required(actor.id, "id")?, labels })
+}
+
+pub(super) fn image(answer: models::ImageInspect) -> Result<ImageDetails, String> {
+    let config = answer.config.unwrap_or_default();
+    let mut volumes = config.volumes.unwrap_or_default();
+    volumes.sort();
+    Ok(ImageDetails {
+        id: required(answer.id, "id")?,
+        user: config.user.unwrap_or_default(),
+        volumes,
+        stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),
+    })
+}
+
+pub(super) fn version(version: models::SystemVersion, info: models::SystemInfo) -> Result<EngineVersion, String> {
+    Ok(EngineVersion {
+        version: required(version.version, "version")?,
+        api_version: required(version.api_version, "API version")?,
+        cgroup_driver: info.cgroup_driver.map(|d| d.to_string()).unwrap_or_default(),
+        // Engines before cgroup v2 do not say.
+        cgroup_version: info.cgroup_version.map_or_else(|| "1".to_owned(), |v| v.to_string()),
+        log_driver: info.logging_driver.unwrap_or_default(),
+        memory_total: info.mem_total.unwrap_or_default(),
+        architecture: info.architecture.unwrap_or_default(),
+    })
+}
+
+/// What a failed call means for whoever asked.
+pub(super) fn error(operation: &str, error: Error) -> EngineError {
+    let operation = operation.to_owned();
+    match error {
+        Error::DockerResponseServerError { status_code: 404, message } => EngineError::NotFound { operation, message },
+        Error::DockerResponseServerError { status_code: 409, message } => EngineError::Conflict { operation, message },
+        Error::DockerResponseServerError { status_code, message } => {
+            EngineError::Refused { operation, status: status_code, message }
+        }
+        // An error inside a stream whose head said 200.
+        Error::DockerStreamError { error } => EngineError::Refused { operation, status: 500, message: error },
+        Error::IOError { err } => EngineError::Unavailable { operation, message: err.to_string() },
+        Error::HyperResponseError { err } if err.is_parse() => {
+            EngineError::Protocol { operation, message: with_causes(&err) }
+        }
+        Error::HyperResponseError { err } => EngineError::Unavailable { operation, message: with_causes(&err) },
+        other => EngineError::Protocol { operation, message: with_causes(&other) },
+    }
+}
+
+/// The error and what is below it, since the result is kept as text.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(below) = cause {
+        let below_text = below.to_string();
+        // Transparent errors show their source's text as their own.
+        if !text.ends_with(&below_text) {
+            text = format!("{text}: {below_text}");
+        }
+        cause = below.source();
+    }
+    text
+}
+
+/// Whether `name` can stand in a request's path as a container. Names are not percent-encoded
+/// there: `x?y` and `../info` would change what is asked.
+pub(super) fn is_container_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+/// Whether `reference` can stand in a request's path as an image.
+pub(super) fn is_image_reference(reference: &str) -> bool {
+    reference.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c))
+        && reference.split('/').all(|part| !part.trim_matches('.').is_empty())
+}
+
+/// `reference` with the tag `latest` if it has neither tag nor digest: a pull without a tag would
+/// fetch every tag of the repository.
+pub(super) fn with_tag(reference: &str) -> String {
+    let last = reference.rsplit('/').next().unwrap_or(reference);
+    if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
+}
