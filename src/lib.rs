@@ -22,8 +22,10 @@
 //! | [`volume`] | directories below `--root-dir` | no |
 //! | [`time`] | the only caller of a clock | no |
 
+pub mod convert;
 pub mod engine;
 pub mod manifest;
 pub mod plan;
 pub mod pod;
 pub mod time;
+pub mod volume;

@@ -221,6 +221,8 @@ pub struct ContainerDetails {
     pub image_id: String,
     /// Host pid of its main process; 0 when not running.
     pub pid: i64,
+    /// `HostConfig.NetworkMode` as given at its creation: `bridge`, `host`, `container:<id>`.
+    pub network_mode: String,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.
     pub resolv_conf_path: String,
 }

@@ -75,6 +75,7 @@ pub(super) fn details(answer: models::ContainerInspectResponse) -> Result<Contai
         ips,
         image_id: answer.image.unwrap_or_default(),
         pid: run.pid.unwrap_or_default(),
+        network_mode: answer.host_config.and_then(|h| h.network_mode).unwrap_or_default(),
         resolv_conf_path: answer.resolv_conf_path.unwrap_or_default(),
     })
 }

@@ -115,6 +115,7 @@ impl Container {
             ips: self.ip.map(IpAddr::V4).into_iter().collect(),
             image_id: self.image.id.clone(),
             pid: if self.is_live() { 1000 + i64::try_from(number).unwrap_or(0) } else { 0 },
+            network_mode: self.network_mode().to_owned(),
             resolv_conf_path: match self.run {
                 0 => String::new(),
                 _ => format!("/var/lib/docker/containers/{}/resolv.conf", self.id),

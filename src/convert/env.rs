@@ -1,0 +1,189 @@
+//! A container's environment: `env` in order, with references expanded and the downward API filled in.
+
+use super::{ConvertError, NodeFacts, SandboxFacts, error::Subject, expand};
+use crate::pod::{Container, Pod, quantity::Quantity};
+use k8s_openapi::api::core::v1 as api;
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// Name and value of each variable, in the order of the manifest; the last entry of a name wins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Environment(Vec<(String, String)>);
+
+impl Environment {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    fn set(&mut self, name: &str, value: String) {
+        match self.0.iter_mut().find(|(n, _)| n == name) {
+            Some(entry) => entry.1 = value,
+            None => self.0.push((name.to_owned(), value)),
+        }
+    }
+
+    /// Expands the references of a command, an argument or a path.
+    pub(super) fn expand(&self, text: &str) -> String {
+        expand(text, |name| self.get(name))
+    }
+
+    /// `NAME=value` for each.
+    pub(super) fn into_list(self) -> Vec<String> {
+        self.0.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+    }
+}
+
+/// What the variables of one container are made from.
+pub(super) struct Scope<'a> {
+    pub pod: &'a Pod,
+    pub container: &'a Container,
+    pub sandbox: &'a SandboxFacts<'a>,
+    pub node: &'a NodeFacts,
+    pub subject: &'a Subject,
+}
+
+/// The container's environment, without what its image has.
+pub(super) fn environment(scope: &Scope<'_>) -> Result<Environment, ConvertError> {
+    let container = &scope.container.api;
+    if container.env_from.as_ref().is_some_and(|sources| !sources.is_empty()) {
+        return Err(scope.unsupported("envFrom", NO_OBJECTS));
+    }
+    let mut environment = Environment::default();
+    for entry in container.env.iter().flatten() {
+        let field = format!("env[{}]", entry.name);
+        if entry.name.is_empty() || entry.name.contains(['=', '\0']) {
+            return Err(scope.invalid(&field, "a name has at least one character, and no '='"));
+        }
+        let value = match &entry.value_from {
+            // A reference sees only what was declared before it.
+            None => environment.expand(entry.value.as_deref().unwrap_or_default()),
+            Some(source) => scope.value_from(&format!("{field}.valueFrom"), source)?,
+        };
+        if value.contains('\0') {
+            return Err(scope.invalid(&field, "its value has a NUL character, which no environment can hold"));
+        }
+        environment.set(&entry.name, value);
+    }
+    Ok(environment)
+}
+
+const NO_OBJECTS: &str = "ConfigMaps and Secrets are not read yet; write the values into the manifest";
+
+impl Scope<'_> {
+    fn unsupported(&self, field: &str, why: &str) -> ConvertError {
+        ConvertError::Unsupported { subject: self.subject.clone(), field: field.to_owned(), why: why.to_owned() }
+    }
+
+    fn invalid(&self, field: &str, why: &str) -> ConvertError {
+        ConvertError::Invalid { subject: self.subject.clone(), field: field.to_owned(), why: why.to_owned() }
+    }
+
+    fn value_from(&self, field: &str, source: &api::EnvVarSource) -> Result<String, ConvertError> {
+        if let Some(reference) = &source.field_ref {
+            return self.field_ref(&format!("{field}.fieldRef.fieldPath"), &reference.field_path);
+        }
+        if let Some(reference) = &source.resource_field_ref {
+            return self.resource_field_ref(&format!("{field}.resourceFieldRef"), reference);
+        }
+        if source.file_key_ref.is_some() {
+            return Err(self.unsupported(&format!("{field}.fileKeyRef"), "files of variables are not read yet"));
+        }
+        Err(self.unsupported(field, NO_OBJECTS))
+    }
+
+    /// A field of the pod (`fieldpath.go`, `podFieldSelectorRuntimeValue`).
+    fn field_ref(&self, field: &str, path: &str) -> Result<String, ConvertError> {
+        let (pod, list) = (self.pod, |ips: &[IpAddr]| ips.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let subscript = |map: BTreeMap<String, String>, key: &str| map.get(key).cloned().unwrap_or_default();
+        Ok(match path {
+            "metadata.name" => pod.key.name.clone(),
+            "metadata.namespace" => pod.key.namespace.clone(),
+            "metadata.uid" => pod.uid.to_string(),
+            "spec.nodeName" => self.node.node.name.clone(),
+            "spec.serviceAccountName" => pod.spec.service_account_name.clone().unwrap_or_default(),
+            "status.hostIP" | "status.hostIPs" => self.host_ip(field)?.to_string(),
+            "status.podIP" => list(&self.pod_ips(field)?).into_iter().next().unwrap_or_default(),
+            "status.podIPs" => list(&self.pod_ips(field)?).join(","),
+            _ => match (key_of(path, "metadata.labels"), key_of(path, "metadata.annotations")) {
+                (Some(key), _) => subscript(pod.labels(), key),
+                (_, Some(key)) => subscript(pod.annotations(), key),
+                (None, None) => {
+                    let why = format!(
+                        "{path:?} can not be a variable; write metadata.name, metadata.namespace, metadata.uid, \
+                         metadata.labels['KEY'], metadata.annotations['KEY'], spec.nodeName, \
+                         spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP or status.podIPs"
+                    );
+                    return Err(self.invalid(field, &why));
+                }
+            },
+        })
+    }
+
+    fn host_ip(&self, field: &str) -> Result<IpAddr, ConvertError> {
+        self.node.node_ip.ok_or_else(|| self.unsupported(field, "the node's address is not known; give --node-ip"))
+    }
+
+    /// With hostNetwork the pod's address is the node's.
+    fn pod_ips(&self, field: &str) -> Result<Vec<IpAddr>, ConvertError> {
+        if self.pod.host_network { Ok(vec![self.host_ip(field)?]) } else { Ok(self.sandbox.ips.to_vec()) }
+    }
+
+    /// An amount of a container of this pod, in units of the divisor, rounded up.
+    fn resource_field_ref(&self, field: &str, reference: &api::ResourceFieldSelector) -> Result<String, ConvertError> {
+        let named = reference.container_name.as_deref().filter(|name| !name.is_empty());
+        let container = match named {
+            None => self.container,
+            Some(name) => {
+                let found = self.pod.containers.iter().find(|c| c.name.as_str() == name);
+                found.ok_or_else(|| self.invalid(field, &format!("the pod has no container {name:?}")))?
+            }
+        };
+        let quantity = |text: &str| Quantity::parse(text).map_err(|error| self.invalid(field, &error.to_string()));
+        let divisor = match &reference.divisor {
+            Some(divisor) => quantity(&divisor.0)?,
+            None => Quantity::default(),
+        };
+        let resources = container.api.resources.as_ref();
+        let (list, name) = match reference.resource.split_once('.') {
+            Some(("limits", name)) => (resources.and_then(|r| r.limits.as_ref()), name),
+            Some(("requests", name)) => (resources.and_then(|r| r.requests.as_ref()), name),
+            _ => (None, ""),
+        };
+        if !matches!(name, "cpu" | "memory" | "ephemeral-storage") && !name.starts_with("hugepages-") {
+            let why = format!(
+                "resource {:?} is not known; write limits or requests, a dot, and cpu, memory, ephemeral-storage or \
+                 hugepages-SIZE",
+                reference.resource
+            );
+            return Err(self.invalid(field, &why));
+        }
+        let amount = match list.and_then(|l| l.get(name)) {
+            Some(amount) => quantity(&amount.0)?,
+            None if reference.resource.starts_with("limits.") => self.allocatable(field, name)?,
+            None => Quantity::default(),
+        };
+        Ok(amount.divided_by(divisor).to_string())
+    }
+
+    /// What stands for a limit that is not set: all that the node has.
+    fn allocatable(&self, field: &str, name: &str) -> Result<Quantity, ConvertError> {
+        let text = match name {
+            "cpu" => self.node.cpus.to_string(),
+            "memory" => self.node.memory_total.to_string(),
+            "ephemeral-storage" => {
+                return Err(
+                    self.unsupported(field, "the container has no such limit, and the node's is not known; set one")
+                );
+            }
+            _ => "0".to_owned(),
+        };
+        Quantity::parse(&text).map_err(|error| self.invalid(field, &error.to_string()))
+    }
+}
+
+/// The key of a subscript such as `metadata.labels['app']`.
+fn key_of<'a>(path: &'a str, map: &str) -> Option<&'a str> {
+    path.strip_prefix(map)?.strip_prefix("['")?.strip_suffix("']")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! What a field of a Pod means in Docker's terms, and back.
+//!
+//! Owns the create bodies of sandboxes and containers, every label in both directions, and the
+//! reading of inspected containers. Pure: values in, values out; files, clocks and the engine are
+//! asked by others, who hand in what they found as [`NodeFacts`] and [`SandboxFacts`].
+
+mod container;
+mod dns;
+mod env;
+mod error;
+mod expand;
+mod hosts;
+mod labels;
+mod mounts;
+mod names;
+mod observe;
+mod ports;
+mod resources;
+mod sandbox;
+mod security;
+
+pub use container::container_body;
+pub use error::{ConvertError, LabelError};
+pub use expand::expand;
+pub use hosts::hosts_file;
+pub(crate) use labels::EncodedSource;
+pub use labels::{ANNOTATION_RESTART_COUNT, Labels, MANAGED_BY, pod_identity, source};
+pub use mounts::{SubPath, sub_paths};
+pub(crate) use mounts::{mounts_hosts, termination_message_path};
+pub use names::{container_name, hostname, sandbox_name};
+pub use observe::{Observed, assemble, observe};
+pub use resources::{QosClass, qos_class};
+pub use sandbox::sandbox_body;
+
+use crate::pod::{ContainerId, Node};
+use std::{
+    fmt,
+    net::IpAddr,
+    path::{Component, Path, PathBuf},
+};
+
+/// Which kubelet-lite a container belongs to: the value of label `io.kubelet-lite.managed-by`.
+///
+/// It is the root directory itself, so that an operator can read it and two daemons with different
+/// roots leave each other alone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct InstanceId(String);
+
+impl InstanceId {
+    /// The instance of an absolute `--root-dir`. Doubled and trailing slashes do not matter;
+    /// symbolic links do, so give the path as the operator wrote it.
+    pub fn from_root_dir(root_dir: &Path) -> Self {
+        let tidy: PathBuf = root_dir.components().filter(|c| *c != Component::CurDir).collect();
+        Self(tidy.to_string_lossy().into_owned())
+    }
+
+    /// The label's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for InstanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What create bodies take from the node and its engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// Goes on every container.
+    pub instance: InstanceId,
+    /// Node name.
+    pub node: Node,
+    /// `--root-dir`, absolute.
+    pub root_dir: PathBuf,
+    /// Id of the pause image.
+    pub pause_image: String,
+    /// Bytes of memory of the machine.
+    pub memory_total: i64,
+    /// Processors of the machine.
+    pub cpus: u32,
+    /// Whether the engine may set a negative `oom_score_adj`; if not, 0 is the lowest.
+    pub negative_oom_score_adj: bool,
+    /// Whether to cap container logs at 10 MiB x 5: when the engine's default driver is json-file.
+    pub bound_logs: bool,
+    /// Docker network of pods without hostNetwork.
+    pub network: String,
+    /// Whether a container that says nothing about seccomp gets the engine's default profile.
+    pub seccomp_default: bool,
+    /// The node's address, for `status.hostIP`.
+    pub node_ip: Option<IpAddr>,
+    /// The node's `/etc/resolv.conf`, to which `dnsConfig` adds.
+    pub resolv_conf: String,
+    /// The domain below which `subdomain` lies.
+    pub cluster_domain: String,
+}
+
+impl NodeFacts {
+    /// Facts with the product's defaults: `bridge` network, bounded logs, seccomp on, no negative
+    /// `oom_score_adj`, and nothing known of the machine.
+    pub fn new(root_dir: PathBuf, node: Node, pause_image: String) -> Self {
+        Self {
+            instance: InstanceId::from_root_dir(&root_dir),
+            node,
+            root_dir,
+            pause_image,
+            memory_total: 0,
+            cpus: 1,
+            negative_oom_score_adj: false,
+            bound_logs: true,
+            network: "bridge".into(),
+            seccomp_default: true,
+            node_ip: None,
+            resolv_conf: String::new(),
+            cluster_domain: "cluster.local".into(),
+        }
+    }
+}
+
+/// What a container takes from the sandbox it joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SandboxFacts<'a> {
+    /// Engine id of the pause container.
+    pub id: &'a ContainerId,
+    /// Its addresses, IPv4 first; empty with hostNetwork.
+    pub ips: &'a [IpAddr],
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

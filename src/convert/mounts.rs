@@ -1,0 +1,239 @@
+//! Mounts of a container: volumes, the managed `/etc/hosts`, the termination message.
+//!
+//! Docker's `Mounts` rather than `Binds`: paths may hold a colon, and a read-only mount can be told
+//! to leave the mounts below it alone, which is Kubernetes' default and not that of newer engines.
+
+use super::{
+    ConvertError, NodeFacts, SandboxFacts,
+    env::{self, Environment, Scope},
+    error::Subject,
+};
+use crate::{
+    pod::{Attempt, Container, Pod},
+    volume::paths::{self, NotAFileName},
+};
+use bollard::models::{Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType};
+use k8s_openapi::api::core::v1 as api;
+use std::path::{Path, PathBuf};
+
+/// A `subPath` of a container: `source` is looked up without leaving the volume, and bound to
+/// `target`, which is what the container mounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubPath {
+    /// Name of the volume.
+    pub volume: String,
+    /// The volume's directory (or file) on the node.
+    pub root: PathBuf,
+    /// The path below it, relative.
+    pub path: PathBuf,
+    /// Where it is to be bound.
+    pub target: PathBuf,
+}
+
+const ETC_HOSTS: &str = "/etc/hosts";
+
+/// The sub-paths of a container's volumes, expanded.
+pub fn sub_paths(
+    pod: &Pod,
+    container: &Container,
+    sandbox: &SandboxFacts<'_>,
+    node: &NodeFacts,
+) -> Result<Vec<SubPath>, ConvertError> {
+    let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
+    let environment = env::environment(&Scope { pod, container, sandbox, node, subject })?;
+    let mut found = Vec::new();
+    for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
+        let field = format!("volumeMounts[{index}]");
+        if let Some(path) = sub_path(mount, &environment, subject, &field)? {
+            let root = volume_path(pod, mount, node, subject, &field)?;
+            let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
+                .map_err(name_error(subject, &field))?;
+            found.push(SubPath { volume: mount.name.clone(), root, path, target });
+        }
+    }
+    Ok(found)
+}
+
+/// Everything that is mounted into one instance of a container.
+pub(super) fn mounts(
+    scope: &Scope<'_>,
+    attempt: Attempt,
+    environment: &Environment,
+) -> Result<Vec<Mount>, ConvertError> {
+    let Scope { pod, container, sandbox, node, subject } = scope;
+    let mut mounts = Vec::new();
+    for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
+        let field = format!("volumeMounts[{index}]");
+        let mut source = volume_path(pod, mount, node, subject, &field)?;
+        if sub_path(mount, environment, subject, &field)?.is_some() {
+            source = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
+                .map_err(name_error(subject, &field))?;
+        }
+        mounts.push(Mount {
+            target: Some(absolute(&mount.mount_path)),
+            source: Some(utf8(&source, subject, &field)?),
+            typ: Some(MountType::BIND),
+            read_only: mount.read_only.filter(|yes| *yes),
+            bind_options: bind_options(mount, subject, &field)?,
+            ..Mount::default()
+        });
+    }
+    let file = |mounts: &mut Vec<Mount>, target: &str, source: Result<PathBuf, NotAFileName>| {
+        let source = source.map_err(name_error(subject, "metadata.uid"))?;
+        mounts.push(Mount {
+            target: Some(target.to_owned()),
+            source: Some(utf8(&source, subject, "--root-dir")?),
+            typ: Some(MountType::BIND),
+            ..Mount::default()
+        });
+        Ok::<(), ConvertError>(())
+    };
+    if mounts_hosts(container, pod, sandbox) {
+        file(&mut mounts, ETC_HOSTS, paths::etc_hosts(&node.root_dir, &pod.uid))?;
+    }
+    if let Some(target) = termination_message_path(container) {
+        let source = paths::termination_log(&node.root_dir, &pod.uid, &container.name, attempt);
+        file(&mut mounts, &target, source)?;
+    }
+    Ok(mounts)
+}
+
+/// Whether the container gets the managed `/etc/hosts`: not if it mounts its own, nor without an
+/// address to write into it.
+pub(crate) fn mounts_hosts(container: &Container, pod: &Pod, sandbox: &SandboxFacts<'_>) -> bool {
+    (pod.host_network || !sandbox.ips.is_empty()) && !has_mount(container, ETC_HOSTS)
+}
+
+/// Where the container's termination message is mounted, if at all.
+pub(crate) fn termination_message_path(container: &Container) -> Option<String> {
+    let path = container.api.termination_message_path.as_deref().filter(|path| !path.is_empty())?;
+    let path = absolute(path);
+    (!has_mount(container, &path)).then_some(path)
+}
+
+fn has_mount(container: &Container, target: &str) -> bool {
+    container.api.volume_mounts.iter().flatten().any(|m| absolute(&m.mount_path).trim_end_matches('/') == target)
+}
+
+/// A relative path is taken from the container's root.
+fn absolute(path: &str) -> String {
+    if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
+}
+
+fn volume_path(
+    pod: &Pod,
+    mount: &api::VolumeMount,
+    node: &NodeFacts,
+    subject: &Subject,
+    field: &str,
+) -> Result<PathBuf, ConvertError> {
+    let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name);
+    let Some(volume) = volume else {
+        let why = format!("the pod has no volume {:?}; declare it under spec.volumes", mount.name);
+        return Err(ConvertError::Invalid { subject: subject.clone(), field: format!("{field}.name"), why });
+    };
+    if let Some(host_path) = &volume.host_path {
+        return Ok(PathBuf::from(absolute(&host_path.path)));
+    }
+    if volume.empty_dir.is_some() {
+        return paths::empty_dir(&node.root_dir, &pod.uid, &volume.name).map_err(name_error(subject, field));
+    }
+    let why = format!("volume {:?} is of a kind that is not built yet; use hostPath or emptyDir", mount.name);
+    Err(ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.name"), why })
+}
+
+/// The mount's sub-path, with `subPathExpr` expanded.
+fn sub_path(
+    mount: &api::VolumeMount,
+    environment: &Environment,
+    subject: &Subject,
+    field: &str,
+) -> Result<Option<PathBuf>, ConvertError> {
+    let written = |path: &Option<String>| path.clone().filter(|path| !path.is_empty());
+    let (field, path) = match (written(&mount.sub_path), written(&mount.sub_path_expr)) {
+        (Some(path), _) => (format!("{field}.subPath"), path),
+        (None, Some(expression)) => {
+            let field = format!("{field}.subPathExpr");
+            // Unlike in a command, a variable that is missing or empty would silently mean another
+            // directory.
+            if let Some(name) = missing_variable(&expression, environment) {
+                let why = format!("variable {name:?} is not set or empty; set it under env");
+                return Err(ConvertError::Invalid { subject: subject.clone(), field, why });
+            }
+            (field, environment.expand(&expression))
+        }
+        (None, None) => return Ok(None),
+    };
+    if path.starts_with('/') || path.split('/').any(|part| part == "..") || path.contains('\0') {
+        let why = format!("{path:?} may lead out of the volume; write a relative path without \"..\"");
+        return Err(ConvertError::Invalid { subject: subject.clone(), field, why });
+    }
+    Ok(Some(PathBuf::from(path)))
+}
+
+/// The first referenced variable that has no value.
+fn missing_variable(expression: &str, environment: &Environment) -> Option<String> {
+    let missing = std::cell::RefCell::new(None);
+    super::expand(expression, |name| {
+        let value = environment.get(name).filter(|value| !value.is_empty());
+        if value.is_none() {
+            missing.borrow_mut().get_or_insert_with(|| name.to_owned());
+        }
+        value
+    });
+    missing.into_inner()
+}
+
+fn bind_options(
+    mount: &api::VolumeMount,
+    subject: &Subject,
+    field: &str,
+) -> Result<Option<MountBindOptions>, ConvertError> {
+    let unknown = |field: String, value: &str, expected: &str| ConvertError::Invalid {
+        subject: subject.clone(),
+        field,
+        why: format!("{value:?} is not one of {expected}"),
+    };
+    // Where nothing is asked for, the engine's own default is Kubernetes' too, save that it lets a
+    // mount above its data directory follow the host.
+    let propagation = match mount.mount_propagation.as_deref() {
+        None | Some("" | "None") => None,
+        Some("HostToContainer") => Some(MountBindOptionsPropagationEnum::RSLAVE),
+        Some("Bidirectional") => Some(MountBindOptionsPropagationEnum::RSHARED),
+        Some(other) => {
+            let field = format!("{field}.mountPropagation");
+            return Err(unknown(field, other, "None, HostToContainer, Bidirectional"));
+        }
+    };
+    let not_recursive = match mount.recursive_read_only.as_deref() {
+        None | Some("" | "Disabled") => mount.read_only == Some(true),
+        Some("IfPossible") => false,
+        Some("Enabled") => {
+            let why = "older engines would leave the mounts below it writable; write IfPossible".to_owned();
+            let field = format!("{field}.recursiveReadOnly");
+            return Err(ConvertError::Unsupported { subject: subject.clone(), field, why });
+        }
+        Some(other) => {
+            return Err(unknown(format!("{field}.recursiveReadOnly"), other, "Disabled, IfPossible, Enabled"));
+        }
+    };
+    let options = MountBindOptions {
+        propagation,
+        read_only_non_recursive: not_recursive.then_some(true),
+        ..MountBindOptions::default()
+    };
+    Ok((options != MountBindOptions::default()).then_some(options))
+}
+
+fn name_error<'a>(subject: &'a Subject, field: &'a str) -> impl FnOnce(NotAFileName) -> ConvertError + 'a {
+    move |source| ConvertError::Name { subject: subject.clone(), field: field.to_owned(), source }
+}
+
+/// The engine's API is JSON: a path that is not UTF-8 can not be told to it.
+fn utf8(path: &Path, subject: &Subject, field: &str) -> Result<String, ConvertError> {
+    path.to_str().map(str::to_owned).ok_or_else(|| ConvertError::Invalid {
+        subject: subject.clone(),
+        field: field.to_owned(),
+        why: format!("{} is not UTF-8, which the engine's API needs", path.display()),
+    })
+}

@@ -1,0 +1,48 @@
+//! Names of containers and host names of pods.
+
+use crate::pod::{Attempt, ContainerName, Pod};
+
+/// `k8s_POD_<pod>_<namespace>_<uid>_<attempt>`.
+pub fn sandbox_name(pod: &Pod, attempt: Attempt) -> String {
+    name("POD", pod, attempt)
+}
+
+/// `k8s_<container>_<pod>_<namespace>_<uid>_<restart count>`.
+pub fn container_name(pod: &Pod, name: &ContainerName, attempt: Attempt) -> String {
+    self::name(name.as_str(), pod, attempt)
+}
+
+/// The name is deterministic, and so an idempotency key: creating the same attempt twice clashes.
+fn name(container: &str, pod: &Pod, attempt: Attempt) -> String {
+    let name = format!("k8s_{container}_{}_{}_{}_{attempt}", pod.key.name, pod.key.namespace, pod.uid);
+    // A name becomes part of a URL's path. Validation lets no other characters through; should one
+    // come by another way, it must not change the request.
+    name.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect()
+}
+
+/// The characters Docker allows in a name.
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')
+}
+
+/// The pod's host name and, with `subdomain`, its domain (`GeneratePodHostNameAndDomain`).
+pub fn hostname(pod: &Pod, cluster_domain: &str) -> (String, Option<String>) {
+    let spec = &pod.spec;
+    let written = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
+    if let Some(hostname) = written(&spec.hostname_override) {
+        return (hostname, None);
+    }
+    let hostname = written(&spec.hostname).unwrap_or_else(|| truncated(&pod.key.name));
+    let domain = written(&spec.subdomain).map(|sub| format!("{sub}.{}.svc.{cluster_domain}", pod.key.namespace));
+    (hostname, domain)
+}
+
+/// What Linux takes as a host name: at most 63 characters, and not ended by a separator.
+fn truncated(name: &str) -> String {
+    const MAX: usize = 63;
+    let cut: String = name.chars().take(MAX).collect();
+    cut.trim_end_matches(['-', '.']).to_owned()
+}
+
+/// The kernel's limit for a fully qualified host name.
+pub(super) const MAX_FQDN: usize = 64;

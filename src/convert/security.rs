@@ -1,0 +1,212 @@
+//! Security contexts: pod and container level → Docker's fields. None is ever dropped.
+
+use super::{ConvertError, NodeFacts, error::Subject};
+use crate::{
+    engine::ImageDetails,
+    pod::{Container, Pod},
+};
+use bollard::models::HostConfig;
+use k8s_openapi::api::core::v1 as api;
+
+/// Deprecated form of `appArmorProfile`; the container's name follows.
+pub(super) const APP_ARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
+
+/// A container's security settings over its pod's.
+struct Effective {
+    pod: api::PodSecurityContext,
+    container: api::SecurityContext,
+}
+
+/// `User` of a container: `runAsUser`, else the image's user without its group, else root; with
+/// `runAsGroup` after it.
+pub(super) fn user(
+    pod: &Pod,
+    container: &Container,
+    image: &ImageDetails,
+    subject: &Subject,
+) -> Result<String, ConvertError> {
+    let Effective { pod, container } = Effective::of(pod, container);
+    let run_as = container.run_as_user.or(pod.run_as_user);
+    let of_image = image.user.split(':').next().unwrap_or_default();
+    if container.run_as_non_root.or(pod.run_as_non_root) == Some(true) {
+        let root = |who| Err(ConvertError::RunsAsRoot { subject: subject.clone(), who });
+        match (run_as, of_image.parse::<i64>()) {
+            (Some(0), _) => return root("runAsUser is 0"),
+            (Some(_), _) => {}
+            (None, _) if of_image.is_empty() => return root("the image names no user"),
+            (None, Ok(0)) => return root("the image's user is 0"),
+            (None, Ok(_)) => {}
+            (None, Err(_)) => {
+                return Err(ConvertError::UnknownUser { subject: subject.clone(), user: of_image.to_owned() });
+            }
+        }
+    }
+    let user = match run_as {
+        Some(uid) => uid.to_string(),
+        None if of_image.is_empty() => "0".to_owned(),
+        None => of_image.to_owned(),
+    };
+    Ok(match container.run_as_group.or(pod.run_as_group) {
+        Some(gid) => format!("{user}:{gid}"),
+        None => user,
+    })
+}
+
+/// Puts a container's security settings into its host configuration.
+pub(super) fn apply(
+    host: &mut HostConfig,
+    pod: &Pod,
+    container: &Container,
+    subject: &Subject,
+    node: &NodeFacts,
+) -> Result<(), ConvertError> {
+    let effective = Effective::of(pod, container);
+    let Effective { pod: pod_context, container: context } = &effective;
+    let privileged = context.privileged == Some(true);
+    host.privileged = privileged.then_some(true);
+    host.readonly_rootfs = context.read_only_root_filesystem.filter(|yes| *yes);
+    if let Some(capabilities) = &context.capabilities {
+        host.cap_add = capabilities.add.clone().filter(|list| !list.is_empty());
+        host.cap_drop = capabilities.drop.clone().filter(|list| !list.is_empty());
+    }
+    host.group_add = groups(pod_context, subject)?;
+    match context.proc_mount.as_deref() {
+        // The engine's own lists are upstream's, and newer engines know more paths to hide.
+        None | Some("" | "Default") => {}
+        Some("Unmasked") => {
+            host.masked_paths = Some(Vec::new());
+            host.readonly_paths = Some(Vec::new());
+        }
+        Some(other) => {
+            return Err(unknown(subject, "securityContext.procMount", other, "Default, Unmasked"));
+        }
+    }
+    let mut options = selinux(context.se_linux_options.as_ref().or(pod_context.se_linux_options.as_ref()));
+    if context.allow_privilege_escalation == Some(false) {
+        options.push(NO_NEW_PRIVILEGES.to_owned());
+    }
+    options.extend(effective.seccomp(subject, node)?);
+    options.extend(effective.app_armor(pod, container, subject)?);
+    host.security_opt = Some(options).filter(|list| !list.is_empty());
+    Ok(())
+}
+
+/// Puts the pod's security settings into its sandbox's configuration; the user goes beside it.
+pub(super) fn apply_sandbox(
+    host: &mut HostConfig,
+    pod: &Pod,
+    subject: &Subject,
+) -> Result<Option<String>, ConvertError> {
+    let context = pod.spec.security_context.clone().unwrap_or_default();
+    host.group_add = groups(&context, subject)?;
+    // The engine's seccomp profile always suits the pause program.
+    let mut options = selinux(context.se_linux_options.as_ref());
+    options.push(NO_NEW_PRIVILEGES.to_owned());
+    host.security_opt = Some(options);
+    let sysctls = context.sysctls.iter().flatten();
+    let sysctls = sysctls.map(|s| (s.name.replace('/', "."), s.value.clone())).collect();
+    host.sysctls = Some(sysctls).filter(|map: &std::collections::HashMap<_, _>| !map.is_empty());
+    Ok(context.run_as_user.map(|uid| match context.run_as_group {
+        Some(gid) => format!("{uid}:{gid}"),
+        None => uid.to_string(),
+    }))
+}
+
+/// `fsGroup` first, then the supplemental groups.
+fn groups(context: &api::PodSecurityContext, subject: &Subject) -> Result<Option<Vec<String>>, ConvertError> {
+    match context.supplemental_groups_policy.as_deref() {
+        None | Some("" | "Merge") => {}
+        Some("Strict") => {
+            let why = "Docker always adds the groups that the image gives its user; write Merge".to_owned();
+            let field = "securityContext.supplementalGroupsPolicy".to_owned();
+            return Err(ConvertError::Unsupported { subject: subject.clone(), field, why });
+        }
+        Some(other) => {
+            return Err(unknown(subject, "securityContext.supplementalGroupsPolicy", other, "Merge, Strict"));
+        }
+    }
+    let groups = context.fs_group.iter().chain(context.supplemental_groups.iter().flatten());
+    Ok(Some(groups.map(ToString::to_string).collect::<Vec<_>>()).filter(|list| !list.is_empty()))
+}
+
+fn selinux(options: Option<&api::SELinuxOptions>) -> Vec<String> {
+    let Some(options) = options else { return Vec::new() };
+    let parts = [("user", &options.user), ("role", &options.role), ("type", &options.type_), ("level", &options.level)];
+    let written = parts.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    written.filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("label={name}:{value}")).collect()
+}
+
+impl Effective {
+    fn of(pod: &Pod, container: &Container) -> Self {
+        Self {
+            pod: pod.spec.security_context.clone().unwrap_or_default(),
+            container: container.api.security_context.clone().unwrap_or_default(),
+        }
+    }
+
+    fn seccomp(&self, subject: &Subject, node: &NodeFacts) -> Result<Option<String>, ConvertError> {
+        let profile = self.container.seccomp_profile.as_ref().or(self.pod.seccomp_profile.as_ref());
+        let unconfined = || Some("seccomp=unconfined".to_owned());
+        match profile.map(|p| p.type_.as_str()) {
+            None => Ok(if node.seccomp_default { None } else { unconfined() }),
+            // The engine's default profile is what it applies when asked for nothing.
+            Some("RuntimeDefault") => Ok(None),
+            Some("Unconfined") => Ok(unconfined()),
+            Some("Localhost") => Err(ConvertError::Unsupported {
+                subject: subject.clone(),
+                field: "securityContext.seccompProfile.type".to_owned(),
+                why: "Localhost profiles are not read yet; use RuntimeDefault".to_owned(),
+            }),
+            Some(other) => {
+                let expected = "RuntimeDefault, Unconfined, Localhost";
+                Err(unknown(subject, "securityContext.seccompProfile.type", other, expected))
+            }
+        }
+    }
+
+    fn app_armor(&self, pod: &Pod, container: &Container, subject: &Subject) -> Result<Option<String>, ConvertError> {
+        const FIELD: &str = "securityContext.appArmorProfile";
+        let option = |profile: &str| Some(format!("apparmor={profile}"));
+        if let Some(profile) = self.container.app_armor_profile.as_ref().or(self.pod.app_armor_profile.as_ref()) {
+            let localhost = profile.localhost_profile.as_deref().filter(|name| !name.is_empty());
+            return match (profile.type_.as_str(), localhost) {
+                ("RuntimeDefault", _) => Ok(None),
+                ("Unconfined", _) => Ok(option("unconfined")),
+                ("Localhost", Some(name)) => Ok(option(name)),
+                ("Localhost", None) => Err(ConvertError::Invalid {
+                    subject: subject.clone(),
+                    field: format!("{FIELD}.localhostProfile"),
+                    why: "type Localhost needs the name of a loaded profile".to_owned(),
+                }),
+                (other, _) => {
+                    Err(unknown(subject, &format!("{FIELD}.type"), other, "RuntimeDefault, Unconfined, Localhost"))
+                }
+            };
+        }
+        let key = format!("{APP_ARMOR_ANNOTATION}{}", container.name);
+        let annotations = pod.written.metadata.annotations.as_ref();
+        match annotations.and_then(|a| a.get(&key)).map(String::as_str) {
+            None | Some("" | "runtime/default") => Ok(None),
+            Some("unconfined") => Ok(option("unconfined")),
+            Some(other) => match other.strip_prefix("localhost/").filter(|name| !name.is_empty()) {
+                Some(name) => Ok(option(name)),
+                None => {
+                    let field = format!("metadata.annotations[{key}]");
+                    Err(unknown(subject, &field, other, "runtime/default, unconfined, localhost/PROFILE"))
+                }
+            },
+        }
+    }
+}
+
+fn unknown(subject: &Subject, field: &str, value: &str, expected: &str) -> ConvertError {
+    ConvertError::Invalid {
+        subject: subject.clone(),
+        field: field.to_owned(),
+        why: format!("{value:?} is not one of {expected}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Pods, facts and images for the tests of this room.
+
+use super::{NodeFacts, SandboxFacts, container_body, sandbox_body};
+use crate::{
+    engine::{ContainerDetails, EngineState, ImageDetails},
+    pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
+};
+use serde_json::Value;
+use std::{net::IpAddr, path::PathBuf};
+
+pub const IPS: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(172, 17, 0, 5))];
+
+pub fn node() -> NodeFacts {
+    NodeFacts {
+        memory_total: 8 << 30,
+        cpus: 4,
+        node_ip: "192.0.2.7".parse().ok(),
+        resolv_conf: "nameserver 192.0.2.53\nsearch example.org\noptions edns0\n".into(),
+        negative_oom_score_adj: true,
+        ..NodeFacts::new(PathBuf::from("/var/lib/kubelet-lite"), Node { name: "node1".into() }, "sha256:pause".into())
+    }
+}
+
+/// A pod from YAML of its spec.
+pub fn pod(spec: &str) -> Pod {
+    let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+    let yaml = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\n  uid: u1\n  labels: {{app: web}}\nspec:\n{indented}"
+    );
+    pod_of(&yaml)
+}
+
+/// A pod from YAML.
+pub fn pod_of(yaml: &str) -> Pod {
+    let written = serde_yaml::from_str(yaml).expect("pod");
+    let source = ManifestSource { path: "/etc/kubernetes/manifests/web.yaml".into(), document: 0 };
+    Pod::from_manifest(written, source, &node().node).expect("pod")
+}
+
+pub fn image() -> ImageDetails {
+    ImageDetails { id: "sha256:image".into(), ..ImageDetails::default() }
+}
+
+pub fn sandbox_id() -> ContainerId {
+    ContainerId::new("sandbox-0")
+}
+
+/// Both bodies of a pod with one container, as they go to the engine.
+pub fn bodies(pod: &Pod) -> Value {
+    bodies_on(pod, &node())
+}
+
+pub fn bodies_on(pod: &Pod, node: &NodeFacts) -> Value {
+    let sandbox = sandbox_body(pod, Attempt(0), node).expect("sandbox");
+    let id = sandbox_id();
+    let facts = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &IPS } };
+    let containers: serde_json::Map<String, Value> = pod
+        .containers
+        .iter()
+        .map(|c| {
+            let body = container_body(pod, c, &facts, &image(), Attempt(0), None, node);
+            (c.name.to_string(), serde_json::to_value(body.expect("container")).expect("json"))
+        })
+        .collect();
+    serde_json::json!({ "sandbox": sandbox, "containers": containers })
+}
+
+/// What the engine would answer of a container made from a body.
+pub fn details(id: &str, body: &crate::engine::ContainerCreateBody, state: EngineState) -> ContainerDetails {
+    let host = body.host_config.clone().unwrap_or_default();
+    ContainerDetails {
+        id: id.into(),
+        name: id.into(),
+        labels: body.labels.clone().unwrap_or_default().into_iter().collect(),
+        state,
+        exit_code: 0,
+        oom_killed: false,
+        error: String::new(),
+        created_at: None,
+        started_at: None,
+        finished_at: None,
+        ips: Vec::new(),
+        image_id: body.image.clone().unwrap_or_default(),
+        pid: 0,
+        network_mode: host.network_mode.unwrap_or_default(),
+        resolv_conf_path: String::new(),
+    }
+}

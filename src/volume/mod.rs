@@ -1,0 +1,330 @@
+//! Directories below `--root-dir`: volumes, the managed `/etc/hosts`, termination messages, and the
+//! manifest last applied.
+//!
+//! The shell to [`crate::convert`]: that room says which paths a container mounts ([`paths`]), this
+//! one makes them, and removes them with their pod. Nothing here may be needed to know what runs;
+//! labels say that. Everything is synchronous `std::fs`, to be called from blocking tasks, and
+//! idempotent, so that a doubtful effect is simply repeated.
+//!
+//! **Invariant**: nothing outside of `<root-dir>/pods/<uid>/` is ever removed, nor anything that is
+//! mounted there: it is unmounted first, or else stays.
+
+mod applied;
+mod error;
+mod host_path;
+mod mount_table;
+pub mod paths;
+mod sub_path;
+
+pub use applied::AppliedStore;
+pub use error::VolumeError;
+
+use crate::{
+    convert::{self, NodeFacts, SandboxFacts},
+    pod::{Attempt, Container, Pod, PodUid, quantity::Quantity},
+};
+use error::{Io, Place};
+use k8s_openapi::api::core::v1 as api;
+use nix::{errno::Errno, mount::MsFlags};
+use std::{
+    collections::BTreeSet,
+    fs::{self, DirBuilder, OpenOptions, Permissions},
+    io::{self, Read, Write},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Mode of directories that only the daemon looks into.
+const PRIVATE_DIR: u32 = 0o750;
+/// Mode of an emptyDir: any user of any container writes to it.
+const EMPTY_DIR: u32 = 0o777;
+const SETGID: u32 = 0o2000;
+const HOSTS_FILE: u32 = 0o644;
+/// Any user of the container writes its last words.
+const TERMINATION_LOG: u32 = 0o666;
+
+/// Makes and removes the directories of pods.
+#[derive(Clone, Debug)]
+pub struct VolumeManager {
+    root: PathBuf,
+}
+
+/// What [`VolumeManager::sweep`] did.
+#[derive(Debug, Default)]
+pub struct Sweep {
+    /// Removed.
+    pub removed: Vec<PodUid>,
+    /// Tried and failed; they are tried again by the next sweep.
+    pub failed: Vec<VolumeError>,
+}
+
+impl VolumeManager {
+    /// A manager of an absolute `--root-dir`.
+    pub fn new(root_dir: impl Into<PathBuf>) -> Self {
+        Self { root: root_dir.into() }
+    }
+
+    /// Makes the pod's directory and its volumes, and checks its host paths. What is there already
+    /// stays as it is. To be called before the pod's first container is made, and again after a
+    /// reboot, when memory volumes are gone.
+    pub fn prepare(&self, pod: &Pod) -> Result<(), VolumeError> {
+        let place = &Place::of(&pod.key);
+        make_private(&self.pod_dir(&pod.uid, place)?, place)?;
+        for volume in pod.spec.volumes.iter().flatten() {
+            let place = &place.volume(&volume.name);
+            if let Some(host_path) = &volume.host_path {
+                host_path::prepare(host_path, place)?;
+            } else if let Some(empty_dir) = &volume.empty_dir {
+                self.prepare_empty_dir(pod, &volume.name, empty_dir, place)?;
+            } else {
+                return Err(VolumeError::Unsupported { place: place.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the files of one instance of a container: `/etc/hosts`, an empty termination message,
+    /// sub-paths. To be called before each container is made, once its sandbox runs.
+    pub fn prepare_container(
+        &self,
+        pod: &Pod,
+        container: &Container,
+        sandbox: &SandboxFacts<'_>,
+        attempt: Attempt,
+        node: &NodeFacts,
+    ) -> Result<(), VolumeError> {
+        let place = &Place::of(&pod.key);
+        make_private(&self.pod_dir(&pod.uid, place)?, place)?;
+        // A host path may have gone since the pod's start; the engine refuses a missing source.
+        for volume in pod.spec.volumes.iter().flatten() {
+            if let Some(host_path) = &volume.host_path {
+                host_path::prepare(host_path, &place.volume(&volume.name))?;
+            }
+        }
+        if convert::mounts_hosts(container, pod, sandbox) {
+            let path = paths::etc_hosts(&self.root, &pod.uid).map_err(place.name())?;
+            let node_hosts = if pod.host_network { node_hosts() } else { String::new() };
+            let content = convert::hosts_file(pod, sandbox.ips, &node_hosts, &node.cluster_domain);
+            write_in_place(&path, content.as_bytes(), HOSTS_FILE).map_err(place.io("write", &path))?;
+        }
+        if convert::termination_message_path(container).is_some() {
+            self.new_termination_log(pod, container, attempt, place)?;
+        }
+        for sub_path in convert::sub_paths(pod, container, sandbox, node)? {
+            let place = &place.volume(&sub_path.volume);
+            sub_path::bind(&sub_path, place)?;
+        }
+        Ok(())
+    }
+
+    /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its
+    /// directory, then removes the directory. Never follows a symbolic link, never enters what is
+    /// mounted. A pod that has nothing is success.
+    pub fn remove(&self, uid: &PodUid) -> Result<(), VolumeError> {
+        let place = &Place::of_uid(uid);
+        let path = self.pod_dir(uid, place)?;
+        let metadata = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(place.io("look at", &path)(error)),
+        };
+        if !metadata.is_dir() {
+            return fs::remove_file(&path).map_err(place.io("remove", &path));
+        }
+        mount_table::unmount_below(&path, place)?;
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            result => result.map_err(place.io("remove", &path)),
+        }
+    }
+
+    /// The uids that have a directory. Other names are not ours and left out.
+    pub fn known_uids(&self) -> Result<BTreeSet<PodUid>, VolumeError> {
+        let place = &Place::none();
+        let path = paths::pods_dir(&self.root);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(error) => return Err(place.io("list", &path)(error)),
+        };
+        let mut uids = BTreeSet::new();
+        for entry in entries {
+            let entry = entry.map_err(place.io("list", &path))?;
+            if let Some(name) = entry.file_name().to_str().filter(|name| paths::plain(name).is_ok()) {
+                uids.insert(PodUid::new(name));
+            }
+        }
+        Ok(uids)
+    }
+
+    /// Removes what pods left behind whose uids are not among `keep`. One that can not be removed does
+    /// not hold up the others.
+    pub fn sweep(&self, keep: &BTreeSet<PodUid>) -> Result<Sweep, VolumeError> {
+        let mut sweep = Sweep::default();
+        for uid in self.known_uids()?.difference(keep) {
+            match self.remove(uid) {
+                Ok(()) => sweep.removed.push(uid.clone()),
+                Err(error) => sweep.failed.push(error),
+            }
+        }
+        Ok(sweep)
+    }
+
+    fn pod_dir(&self, uid: &PodUid, place: &Place) -> Result<PathBuf, VolumeError> {
+        paths::pod_dir(&self.root, uid).map_err(place.name())
+    }
+
+    fn prepare_empty_dir(
+        &self,
+        pod: &Pod,
+        name: &str,
+        source: &api::EmptyDirVolumeSource,
+        place: &Place,
+    ) -> Result<(), VolumeError> {
+        let path = paths::empty_dir(&self.root, &pod.uid, name).map_err(place.name())?;
+        let group = pod.spec.security_context.as_ref().and_then(|c| c.fs_group);
+        let group = match group.map(u32::try_from).transpose() {
+            Ok(group) => group,
+            Err(_) => return Err(VolumeError::Group { place: place.clone(), group: group.unwrap_or_default() }),
+        };
+        match source.medium.as_deref().unwrap_or_default() {
+            "" => make_empty_dir(&path, group, place),
+            "Memory" => {
+                make_empty_dir(&path, group, place)?;
+                mount_tmpfs(&path, memory_size(pod, source), group, place)
+            }
+            _ => Err(VolumeError::Unsupported { place: place.clone() }),
+        }
+    }
+
+    /// An empty file for this instance. Those of the instances before the last are removed: nobody
+    /// reads them any more, and a crash loop would never end making new ones.
+    fn new_termination_log(
+        &self,
+        pod: &Pod,
+        container: &Container,
+        attempt: Attempt,
+        place: &Place,
+    ) -> Result<(), VolumeError> {
+        let directory = paths::container_dir(&self.root, &pod.uid, &container.name).map_err(place.name())?;
+        make_private(&directory, place)?;
+        let path = paths::termination_log(&self.root, &pod.uid, &container.name, attempt).map_err(place.name())?;
+        write_in_place(&path, b"", TERMINATION_LOG).map_err(place.io("write", &path))?;
+        for entry in fs::read_dir(&directory).map_err(place.io("list", &directory))? {
+            let entry = entry.map_err(place.io("list", &directory))?;
+            let older = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+            if older.is_some_and(|older| older.saturating_add(1) < attempt.0) {
+                fs::remove_file(entry.path()).map_err(place.io("remove", &entry.path()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A directory with its parents, for the daemon alone.
+fn make_private(path: &Path, place: &Place) -> Result<(), VolumeError> {
+    DirBuilder::new().recursive(true).mode(PRIVATE_DIR).create(path).map_err(place.io("create", path))
+}
+
+/// An emptyDir, complete at once or not there: what exists is in use and keeps its content, owner and
+/// mode.
+fn make_empty_dir(path: &Path, group: Option<u32>, place: &Place) -> Result<(), VolumeError> {
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => {
+            let error = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(place.io("use", path)(error));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(place.io("look at", path)(error)),
+    }
+    let parent = path.parent().unwrap_or(path);
+    make_private(parent, place)?;
+    // No volume is called so: a '~' is in no name.
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push("~new");
+    let unfinished = PathBuf::from(unfinished);
+    match DirBuilder::new().mode(PRIVATE_DIR).create(&unfinished) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        result => result.map_err(place.io("create", &unfinished))?,
+    }
+    let mut mode = EMPTY_DIR;
+    if let Some(group) = group {
+        mode |= SETGID;
+        std::os::unix::fs::lchown(&unfinished, None, Some(group)).map_err(place.io("give a group to", &unfinished))?;
+    }
+    // After the group: a change of owner clears set-gid.
+    fs::set_permissions(&unfinished, Permissions::from_mode(mode)).map_err(place.io("set the mode of", &unfinished))?;
+    fs::rename(&unfinished, path).map_err(place.io("create", path))
+}
+
+/// The smallest of `sizeLimit` and the pod's memory limit, if all its containers have one; `None`
+/// leaves the kernel's half of memory.
+fn memory_size(pod: &Pod, source: &api::EmptyDirVolumeSource) -> Option<i64> {
+    let positive = |quantity: Quantity| (!quantity.is_zero()).then(|| quantity.value());
+    let own = source.size_limit.as_ref().and_then(|q| Quantity::parse(&q.0).ok()).and_then(positive);
+    let limit = |c: &Container| {
+        let limits = c.api.resources.as_ref()?.limits.as_ref()?;
+        Quantity::parse(&limits.get("memory")?.0).ok().and_then(positive)
+    };
+    let limits: Option<Vec<i64>> = pod.containers.iter().map(limit).collect();
+    let total = limits.map(|limits| limits.into_iter().fold(0, i64::saturating_add));
+    [own, total].into_iter().flatten().min()
+}
+
+/// Mounts memory on an emptyDir, unless it is there already.
+fn mount_tmpfs(path: &Path, size: Option<i64>, group: Option<u32>, place: &Place) -> Result<(), VolumeError> {
+    if is_mount_point(path).map_err(place.io("look at", path))? {
+        return Ok(());
+    }
+    let mut options = match group {
+        Some(group) => format!("mode={:o},gid={group}", EMPTY_DIR | SETGID),
+        None => format!("mode={EMPTY_DIR:o}"),
+    };
+    if let Some(size) = size {
+        options.push_str(&format!(",size={size}"));
+    }
+    let mount = |options: &str| {
+        nix::mount::mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options))
+    };
+    // Secrets kept in memory must not reach a disk; kernels before 6.3 know no such option.
+    let result = match mount(&format!("{options},noswap")) {
+        Err(Errno::EINVAL) => mount(&options),
+        result => result,
+    };
+    result.map_err(|errno| place.io("mount memory on", path)(errno.into()))
+}
+
+/// Whether another file system begins at `path`.
+fn is_mount_point(path: &Path) -> io::Result<bool> {
+    let parent = path.parent().unwrap_or(path);
+    Ok(fs::symlink_metadata(path)?.dev() != fs::symlink_metadata(parent)?.dev())
+}
+
+/// The node's own `/etc/hosts`; without one there is nothing to copy.
+fn node_hosts() -> String {
+    fs::read(Path::new("/etc/hosts")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}
+
+/// Makes the file hold `content`, keeping its inode: containers that run mount it. One that is right
+/// already is not touched, so that they never see it half written without need.
+fn write_in_place(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(mode).custom_flags(nix::libc::O_NOFOLLOW);
+    let mut file = options.open(path)?;
+    let mut present = Vec::new();
+    file.read_to_end(&mut present)?;
+    if present != content {
+        file.set_len(0)?;
+        io::Seek::rewind(&mut file)?;
+        file.write_all(content)?;
+    }
+    if file.metadata()?.mode() & 0o7777 != mode {
+        // What the umask took away.
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Where a pod's files lie below `--root-dir`: the kubelet's layout. Pure.
+//!
+//! Uids and names come from users and become path components here, so each is checked first.
+
+use crate::pod::{Attempt, ContainerName, PodUid};
+use std::path::{Path, PathBuf};
+
+/// A text that would not stay in its directory, were it used as a file name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{text:?} is not a plain name: use 1 to 253 letters, digits, '-', '_' and '.', and begin with a letter or digit"
+)]
+pub struct NotAFileName {
+    /// The text.
+    pub text: String,
+}
+
+/// Checks that a text is safe as a file name and in the name of a container.
+pub fn plain(text: &str) -> Result<&str, NotAFileName> {
+    let mut bytes = text.bytes();
+    let good = bytes.next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text.len() <= 253;
+    if good { Ok(text) } else { Err(NotAFileName { text: text.chars().take(80).collect() }) }
+}
+
+/// `<root>/pods`.
+pub fn pods_dir(root: &Path) -> PathBuf {
+    root.join("pods")
+}
+
+/// `<root>/pods/<uid>`.
+pub fn pod_dir(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pods_dir(root).join(plain(uid.as_str())?))
+}
+
+/// `<pod>/volumes/kubernetes.io~empty-dir/<volume>`.
+pub fn empty_dir(root: &Path, uid: &PodUid, volume: &str) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~empty-dir").join(plain(volume)?))
+}
+
+/// `<pod>/etc-hosts`: the managed `/etc/hosts`.
+pub fn etc_hosts(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("etc-hosts"))
+}
+
+/// `<pod>/containers/<container>/<attempt>`: the termination message of one instance.
+pub fn termination_log(
+    root: &Path,
+    uid: &PodUid,
+    container: &ContainerName,
+    attempt: Attempt,
+) -> Result<PathBuf, NotAFileName> {
+    Ok(container_dir(root, uid, container)?.join(attempt.to_string()))
+}
+
+/// `<pod>/containers/<container>`.
+pub fn container_dir(root: &Path, uid: &PodUid, container: &ContainerName) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("containers").join(plain(container.as_str())?))
+}
+
+/// `<pod>/volume-subpaths/<volume>/<container>/<index of the mount>`: where a `subPath` is bound.
+pub fn sub_path(
+    root: &Path,
+    uid: &PodUid,
+    volume: &str,
+    container: &ContainerName,
+    index: usize,
+) -> Result<PathBuf, NotAFileName> {
+    let volume = pod_dir(root, uid)?.join("volume-subpaths").join(plain(volume)?);
+    Ok(volume.join(plain(container.as_str())?).join(index.to_string()))
+}
+
+/// `<pod>/pod.json`: the manifest last applied.
+pub fn applied(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("pod.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_become_paths() {
+        for good in ["a", "0", "4f2c-1", "a.b_c", &"x".repeat(253)] {
+            assert_eq!(plain(good), Ok(good));
+        }
+        for bad in
+            ["", ".", "..", "../x", "a/b", "/", "-a", ".a", "_a", "a b", "a\0", "a\n", "é", "a:b", &"x".repeat(254)]
+        {
+            assert!(plain(bad).is_err(), "{bad:?}");
+            assert!(pod_dir(Path::new("/r"), &PodUid::new(bad)).is_err(), "{bad:?}");
+            assert!(empty_dir(Path::new("/r"), &PodUid::new("u"), bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn layout() {
+        let (root, uid, name) = (Path::new("/r"), &PodUid::new("u"), &ContainerName::new("c"));
+        let text = |path: Result<PathBuf, NotAFileName>| path.map(|p| p.display().to_string());
+        assert_eq!(text(empty_dir(root, uid, "v")), Ok("/r/pods/u/volumes/kubernetes.io~empty-dir/v".into()));
+        assert_eq!(text(etc_hosts(root, uid)), Ok("/r/pods/u/etc-hosts".into()));
+        assert_eq!(text(termination_log(root, uid, name, Attempt(2))), Ok("/r/pods/u/containers/c/2".into()));
+        assert_eq!(text(sub_path(root, uid, "v", name, 1)), Ok("/r/pods/u/volume-subpaths/v/c/1".into()));
+        assert_eq!(text(applied(root, uid)), Ok("/r/pods/u/pod.json".into()));
+    }
+}

@@ -1,0 +1,1 @@
+//! In temporary directories.
