@@ -1,19 +1,20 @@
 //! The connection to the Docker Engine: one trait in Docker's own verbs, two implementations.
 //!
-//! [`Engine`] is implemented by `docker::DockerEngine` (bollard) and, for tests, by
+//! [`Engine`] is implemented by [`docker::DockerEngine`] (bollard) and, for tests, by
 //! `fake::FakeEngine`; both are held to one contract suite. Bodies sent are bollard's plain
 //! models; answers are narrowed here at once, so that no `Option`-filled inspect reply travels on.
 //! This room knows nothing of pods.
 
-use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
-
-pub use bollard::models::ContainerCreateBody;
-use futures_util::stream::BoxStream;
-
+pub mod archive;
 pub mod docker;
-
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
+pub mod pause;
+
+pub use bollard::models::ContainerCreateBody;
+
+use futures_util::stream::BoxStream;
+use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
 
 /// Label whose value is the instance that owns a container. Engines deliver only the events of
 /// containers that carry the instance they were opened for.
