@@ -1,0 +1,112 @@
+# What people and CI do with kubelet-lite. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Random schedules of the simulation.
+SCHEDULES ?= 20000
+# Where `make install` puts things.
+prefix ?= /usr/local
+DESTDIR ?=
+# DEMO=auto plays through by itself.
+DEMO ?= interactive
+
+deps := packaging/deps.sh
+build_deps := cc=build-essential
+demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
+engine_deps := dockerd=docker.io iptables=iptables ip=iproute2
+# nextest if it is there: one summary, and a process for each test.
+nextest := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+run_tests := $(if $(nextest),$(CARGO) nextest run --locked,$(CARGO) test --locked)
+
+define step
+@printf '\n== %s\n' "$(1)"
+endef
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## the daemon over the examples, on this machine's Docker Engine or on a private one; Ctrl-C ends it
+	@$(deps) $(build_deps) $(demo_deps)
+	$(call step,building)
+	$(CARGO) build --locked
+	@# Job control makes the demo the terminal's foreground: Ctrl-C is its business, not make's.
+	@set -m; KUBELET_LITE=$(TARGET)/debug/kubelet-lite packaging/demo/run.sh $(DEMO); exit $$?
+
+.PHONY: demo
+demo: ## the same, playing a story through by itself; fails if anything is not as it should be
+	@$(MAKE) run DEMO=auto </dev/null
+
+.PHONY: test
+test: deps lint doc doctest demo test-all ## everything CI runs; installs what it lacks
+
+.PHONY: deps
+deps: ## install what tests need and this machine lacks (Debian packages; rustfmt and clippy)
+	@$(deps) $(build_deps) $(demo_deps) $(engine_deps)
+	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
+
+.PHONY: check
+check: lint test-unit ## the quick half of `test`: format, lints, unit tests
+
+.PHONY: lint
+lint: ## format and lints; a warning is an error
+	$(call step,format)
+	$(CARGO) fmt --check
+	$(call step,lints)
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: doc
+doc: ## the code's documentation; a warning is an error
+	$(call step,documentation)
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+
+# nextest does not run these.
+.PHONY: doctest
+doctest:
+	$(call step,examples in the documentation)
+	$(if $(nextest),$(CARGO) test --locked --doc,@echo "with the other tests")
+
+.PHONY: test-all
+test-all:
+	$(call step,unit tests; simulation with $(SCHEDULES) schedules; Docker Engine)
+	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(run_tests)
+
+.PHONY: test-unit
+test-unit: ## tests beside the code: no engine, no root
+	$(call step,unit tests)
+	$(run_tests) --lib --bins
+
+.PHONY: test-sim
+test-sim: ## the simulation: every fault at every engine call, and SCHEDULES=20000 random schedules
+	$(call step,simulation with $(SCHEDULES) schedules)
+	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(run_tests) --test simulation
+
+.PHONY: test-engine
+test-engine: ## tests on private Docker Engines (root)
+	@$(deps) $(build_deps) $(engine_deps) busybox-static
+	$(call step,Docker Engine)
+	$(run_tests) --test engine
+
+.PHONY: deny
+deny: ## licences, bans and sources of dependencies, with cargo-deny if it is there
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check licenses bans sources; \
+	else echo "cargo-deny is not installed, nothing was checked: cargo install --locked cargo-deny"; exit 1; fi
+
+.PHONY: install
+install: ## release build, unit and manifest directory below DESTDIR and prefix=/usr/local
+	$(CARGO) build --locked --release
+	install -D -m 755 $(TARGET)/release/kubelet-lite $(DESTDIR)$(prefix)/bin/kubelet-lite
+	install -d -m 755 $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)/etc/kubernetes/manifests
+	sed 's|/usr/bin/kubelet-lite|$(prefix)/bin/kubelet-lite|' systemd/kubelet-lite.service \
+		>$(DESTDIR)$(prefix)/lib/systemd/system/kubelet-lite.service
+	install -D -m 644 LICENSE $(DESTDIR)$(prefix)/share/doc/kubelet-lite/LICENSE
+
+.PHONY: clean
+clean: ## remove what was built
+	$(CARGO) clean

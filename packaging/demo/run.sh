@@ -1,0 +1,241 @@
+#!/usr/bin/env bash
+# run.sh [auto]: the daemon on a copy of manifests/, to play with until Ctrl-C. "auto" plays a story
+# through by itself, checks every step and exits 0 or 1.
+#
+# Leaves nothing behind: not the pods, nor its directory, nor the engine if it had to start one.
+# Every wait below polls for a value and has a limit; none is there to be long enough.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. packaging/demo/engine.sh
+
+mode=${1:-interactive}
+binary=${KUBELET_LITE:-target/debug/kubelet-lite}
+image=kubelet-lite/demo:1
+node=demo
+work=
+manifests=
+root=
+log=
+daemon=
+tail=
+own_image=
+
+bold() { if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
+fail() {
+	printf '\nFAILED: %s\n' "$*" >&2
+	exit 1
+}
+
+# wait_for SECONDS WHAT COMMAND...: until the command succeeds.
+wait_for() {
+	local deadline=$((SECONDS + $1)) what=$2
+	shift 2
+	until "$@"; do
+		[ $SECONDS -lt $deadline ] || fail "not within its time: $what"
+		[ -z "$daemon" ] || kill -0 "$daemon" 2>/dev/null || fail "the daemon ended while waiting for: $what"
+		sleep 0.1
+	done
+	echo "   ok: $what"
+}
+
+# All containers of this daemon, as the engine lists them.
+ours() { api GET /containers/json --get --data all=1 --data-urlencode "filters={\"label\":[\"io.kubelet-lite.managed-by=$root\"]}"; }
+ids() { ours | jq -r '.[].Id' | sort; }
+nothing_left() { [ -z "$(ids)" ]; }
+# container POD NAME: "id state restarts" of its newest container.
+container() {
+	ours | jq -r --arg pod "$1-$node" --arg name "$2" 'map(select(.Labels["io.kubernetes.pod.name"] == $pod
+		and .Labels["io.kubernetes.container.name"] == $name)) | sort_by(.Created, (.Labels["annotation.io.kubernetes.container.restartCount"] // "0" | tonumber)) | last // empty
+		| "\(.Id) \(.State) \(.Labels["annotation.io.kubernetes.container.restartCount"] // "0")"'
+}
+show_pods() {
+	echo
+	{
+		echo $'NAMESPACE\tPOD\tCONTAINER\tSTATUS\tRESTARTS\tID'
+		ours | jq -r 'map({l: .Labels} + .) | sort_by(.l["io.kubernetes.pod.name"], .Created) | .[] | [
+			.l["io.kubernetes.pod.namespace"], .l["io.kubernetes.pod.name"], .l["io.kubernetes.container.name"],
+			.Status, .l["annotation.io.kubernetes.container.restartCount"] // "-", .Id[:12]] | @tsv'
+	} | column -t -s $'\t' | sed 's/^/   /'
+}
+page() { curl -sS --max-time 2 "http://127.0.0.1:$1" 2>/dev/null; }
+page_has() { page "$1" | grep -q "$2"; }
+log_has() { tail -n "+$1" "$log" | grep -q "$2"; }
+log_line() { echo $(($(wc -l <"$log") + 1)); }
+
+start_daemon() {
+	# A session of its own, so that Ctrl-C reaches this script alone.
+	setsid "$binary" --pod-manifest-path="$manifests" --root-dir="$root" \
+		--docker-endpoint="unix://$ENGINE_SOCKET" --hostname-override="$node" 2>>"$log" </dev/null &
+	daemon=$!
+}
+stop_daemon() {
+	[ -n "$daemon" ] || return 0
+	local pid=$daemon
+	daemon=
+	kill -TERM "$pid" 2>/dev/null || true
+	wait "$pid"
+}
+# put FILE: standard input becomes this manifest, whole, as a careful operator's editor does it.
+put() { cat >"$work/new" && mv "$work/new" "$manifests/$1"; }
+
+finish() {
+	local status=$? id
+	trap '' INT TERM HUP
+	set +e
+	if [ -n "$daemon" ] && kill -0 "$daemon" 2>/dev/null; then
+		[ -z "$(ids)" ] || bold "removing the pods: $manifests is emptied"
+		rm -rf "${manifests:?}"/*
+		local deadline=$((SECONDS + 60))
+		until nothing_left || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
+		stop_daemon || status=1
+	fi
+	[ -z "$tail" ] || kill "$tail" 2>/dev/null
+	if [ -n "$root" ]; then
+		for id in $(ids); do
+			echo "left over, removed by force: $id" >&2
+			status=1
+			api DELETE "/containers/$id?force=1&v=1" >/dev/null
+		done
+	fi
+	if [ -n "$ENGINE_DIR" ]; then
+		echo "   ending the Docker Engine of this demo"
+		engine_stop
+	elif [ -n "$own_image" ]; then
+		api DELETE "/images/$image" >/dev/null
+	fi
+	[ -z "$work" ] || rm -rf "$work"
+	if [ $status = 0 ]; then bold "all gone; the end"; fi
+	exit $status
+}
+
+prepare() {
+	[ "$(id -u)" = 0 ] || fail "this needs root (for the Docker Engine and the pods' directories); say: sudo make run"
+	[ -x "$binary" ] || fail "$binary is not there: cargo build"
+	trap finish EXIT
+	trap 'exit 0' INT TERM HUP
+	if engine_answers; then
+		bold "using the Docker Engine at $ENGINE_SOCKET"
+	else
+		bold "no Docker Engine answers at $ENGINE_SOCKET: starting a private one"
+		packaging/deps.sh dockerd=docker.io ip=iproute2
+		engine_start
+	fi
+	api GET /version | jq -r '"   Docker Engine \(.Version), API \(.ApiVersion), \(.Os)/\(.Arch)"'
+	api GET "/images/$image/json" >/dev/null 2>&1 || own_image=yes
+	DOCKER_HOST=unix://$ENGINE_SOCKET packaging/demo/image.sh "$image" | sed 's/^/   /'
+
+	work=$(mktemp -d /tmp/kubelet-lite-demo.XXXXXX)
+	manifests=$work/manifests root=$work/root log=$work/log
+	cp -r manifests "$manifests"
+	: >"$log"
+	pick_ports
+	setsid bash -c "tail -n +1 -F --pid=$$ '$log' 2>/dev/null | sed -u 's/^/   | /'" &
+	tail=$!
+}
+
+# The examples use ports 18080 to 18082; in the copy, others if one of these is taken.
+pick_ports() {
+	local prefix port
+	for prefix in 1808 1818 1828 1838 1848 1858; do
+		for port in "${prefix}0" "${prefix}1" "${prefix}2"; do
+			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then continue 2; fi
+		done
+		hello=${prefix}0 shared=${prefix}1 info=${prefix}2
+		[ $prefix = 1808 ] || sed -i "s/\b1808\([0-2]\)\b/$prefix\1/" "$manifests"/*
+		return 0
+	done
+	fail "ports 18080 to 18082 and their like are all taken on this node"
+}
+
+all_answer() {
+	wait_for 60 "http://127.0.0.1:$hello/ answers: a web server" page_has "$hello/" "from kubelet-lite"
+	wait_for 60 "http://127.0.0.1:$shared/ answers: two containers, one volume" page_has "$shared/" :
+	wait_for 60 "http://127.0.0.1:$info/os-release answers: the node's network and a file of it" \
+		page_has "$info/os-release" ID=
+}
+
+interactive() {
+	bold "the daemon starts over a copy of manifests/"
+	start_daemon
+	all_answer
+	show_pods
+	bold "ready to play: add, edit and remove files and watch the log below"
+	cat <<-END
+		   manifests   $manifests
+		   pages       curl http://127.0.0.1:$hello/  http://127.0.0.1:$shared/  http://127.0.0.1:$info/os-release
+		   containers  docker -H unix://$ENGINE_SOCKET ps
+		   Ctrl-C ends the demo and everything in it.
+
+	END
+	wait "$daemon" || true
+	daemon=
+	fail "the daemon ended by itself"
+}
+
+# pod_is POD CONTAINER STATE RESTARTS
+pod_is() { [[ $(container "$1" "$2") == *" $3 $4" ]]; }
+
+auto() {
+	bold "1. start: every pod of the directory runs"
+	start_daemon
+	all_answer
+	wait_for 60 "pod once, restartPolicy Never, has run" pod_is once work exited 0
+	wait_for 60 "pod retry, restartPolicy OnFailure, ended well at its third try" pod_is retry work exited 2
+	show_pods
+
+	bold "2. edit a manifest: the smallest restart"
+	local before sandbox web clock
+	before=$(ids) sandbox=$(container hello POD) web=$(container hello web)
+	sed 's/value: hello$/value: good morning/' "$manifests/hello.yaml" | put hello.yaml
+	wait_for 30 "http://127.0.0.1:$hello/ says good morning" page_has "$hello/" "good morning"
+	[ "$(container hello POD)" = "$sandbox" ] || fail "the sandbox of hello was replaced"
+	wait_for 10 "only container web of pod hello is another one" only_replaced "$before" "${web%% *}"
+
+	bold "3. break a manifest: what runs goes on"
+	local from
+	from=$(log_line) before=$(ids)
+	sed 's/containers:/contianers:/' "$manifests/hello.yaml" | put hello.yaml
+	wait_for 30 "the log names the file and the field" log_has "$from" 'hello\.yaml.*contianers'
+	page_has "$hello/" "good morning" || fail "hello does not answer any more"
+	sed 's/contianers:/containers:/' "$manifests/hello.yaml" | put hello.yaml
+
+	bold "4. kill a container: it is restarted, its neighbour is not"
+	web=$(container shared-volume web) clock=$(container shared-volume clock)
+	api POST "/containers/${web%% *}/kill"
+	wait_for 30 "container web of pod shared-volume runs, restarted once" pod_is shared-volume web running 1
+	wait_for 30 "http://127.0.0.1:$shared/ answers" page_has "$shared/" :
+	[ "$(container shared-volume clock)" = "$clock" ] || fail "container clock was replaced"
+
+	bold "5. kill -9 the daemon and start it again: nobody notices"
+	before=$(ids)
+	kill -KILL "$daemon"
+	wait "$daemon" 2>/dev/null || true
+	daemon=
+	page_has "$hello/" "good morning" || fail "hello does not answer without the daemon"
+	start_daemon
+	# It takes part again: it acts on the removal of one file, and on nothing else.
+	local batch
+	batch=$(ours | jq -r --arg node "$node" '.[] | select(.Labels["io.kubernetes.pod.name"]
+		| . == "retry-" + $node or . == "once-" + $node) | .Id')
+	rm "$manifests/batch.yaml"
+	wait_for 30 "the pods of batch.yaml are gone, all others keep their ids" \
+		same "$(grep -vxF "$batch" <<<"$before")"
+	show_pods
+
+	bold "6. remove all manifests: nothing is left"
+	rm "$manifests"/*
+	wait_for 60 "no container is left" nothing_left
+	wait_for 10 "no directory of a pod is left" no_pod_directory
+	stop_daemon || fail "the daemon exits with $? on SIGTERM"
+	echo "   ok: the daemon exits with 0 on SIGTERM"
+}
+same() { [ "$(ids)" = "$1" ]; }
+# only_replaced IDS ID: of the containers IDS just ID is gone, and one more is there.
+only_replaced() { [ "$(comm -23 <(echo "$1") <(ids))" = "$2" ] && [ "$(comm -13 <(echo "$1") <(ids) | wc -l)" = 1 ]; }
+no_pod_directory() { [ -z "$(ls -A "$root/pods" 2>/dev/null)" ]; }
+
+prepare
+case $mode in
+auto) auto ;;
+*) interactive ;;
+esac
