@@ -22,10 +22,29 @@
 //! | [`volume`] | directories below `--root-dir` | no |
 //! | [`time`] | the only caller of a clock | no |
 
+pub mod cli;
 pub mod convert;
 pub mod engine;
+pub mod exit;
+pub mod lock;
+pub mod log;
 pub mod manifest;
 pub mod plan;
 pub mod pod;
+pub mod settings;
+pub mod systemd;
 pub mod time;
 pub mod volume;
+pub mod worker;
+
+/// The whole chain of an error on one line.
+pub fn report(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -31,6 +31,9 @@ const SANDBOX_ID: &str = "io.kubernetes.sandbox.id";
 /// The kubelet's label of the restart count.
 pub const ANNOTATION_RESTART_COUNT: &str = "annotation.io.kubernetes.container.restartCount";
 
+/// What makes a container the one that a deterministic name stands for.
+pub const IDENTITY_LABELS: [&str; 5] = [MANAGED_BY, POD_UID, CONTAINER_NAME, KIND, ATTEMPT];
+
 /// The rules of this build; a container with another schema is somebody else's or a later version's.
 const SCHEMA_VERSION: &str = "1";
 /// `io.kubernetes.container.name` of a sandbox.

@@ -24,7 +24,7 @@ pub use error::{ConvertError, LabelError};
 pub use expand::expand;
 pub use hosts::hosts_file;
 pub(crate) use labels::EncodedSource;
-pub use labels::{ANNOTATION_RESTART_COUNT, Labels, MANAGED_BY, pod_identity, source};
+pub use labels::{ANNOTATION_RESTART_COUNT, IDENTITY_LABELS, Labels, MANAGED_BY, pod_identity, source};
 pub use mounts::{SubPath, sub_paths};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{container_name, hostname, sandbox_name};

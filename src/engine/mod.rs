@@ -224,6 +224,8 @@ pub struct ContainerDetails {
     pub pid: i64,
     /// `HostConfig.NetworkMode` as given at its creation: `bridge`, `host`, `container:<id>`.
     pub network_mode: String,
+    /// `HostConfig.OomScoreAdj` as given at its creation.
+    pub oom_score_adj: i64,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.
     pub resolv_conf_path: String,
 }

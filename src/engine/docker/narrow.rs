@@ -61,6 +61,7 @@ pub(super) fn details(answer: models::ContainerInspectResponse) -> Result<Contai
         ips.extend(texts.into_iter().flatten().filter_map(|text| text.parse::<IpAddr>().ok()));
     }
     ips.sort_by_key(IpAddr::is_ipv6);
+    let host = answer.host_config.unwrap_or_default();
     Ok(ContainerDetails {
         id: required(answer.id, "id")?,
         name: required(answer.name, "name")?.trim_start_matches('/').to_owned(),
@@ -75,7 +76,8 @@ pub(super) fn details(answer: models::ContainerInspectResponse) -> Result<Contai
         ips,
         image_id: answer.image.unwrap_or_default(),
         pid: run.pid.unwrap_or_default(),
-        network_mode: answer.host_config.and_then(|h| h.network_mode).unwrap_or_default(),
+        network_mode: host.network_mode.unwrap_or_default(),
+        oom_score_adj: host.oom_score_adj.unwrap_or_default(),
         resolv_conf_path: answer.resolv_conf_path.unwrap_or_default(),
     })
 }

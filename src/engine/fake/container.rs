@@ -116,6 +116,7 @@ impl Container {
             image_id: self.image.id.clone(),
             pid: if self.is_live() { 1000 + i64::try_from(number).unwrap_or(0) } else { 0 },
             network_mode: self.network_mode().to_owned(),
+            oom_score_adj: self.body.host_config.as_ref().and_then(|h| h.oom_score_adj).unwrap_or_default(),
             resolv_conf_path: match self.run {
                 0 => String::new(),
                 _ => format!("/var/lib/docker/containers/{}/resolv.conf", self.id),

@@ -1,0 +1,66 @@
+//! What was typed on the command line, and nothing else: flags carry the kubelet's names.
+
+use crate::manifest::parse::FieldValidation;
+use clap::{Args, Parser};
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+
+/// Runs the pods of a manifest directory on a Docker Engine, as the kubelet runs static pods.
+#[derive(Debug, Parser)]
+#[command(name = "kubelet-lite", version)]
+pub struct Cli {
+    /// The daemon's flags.
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// The daemon's flags, as typed. Each is optional: the configuration file and the defaults follow.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Options {
+    /// Directory of pod manifests (*.yaml, *.yml, *.json), or one such file.
+    #[arg(long, value_name = "PATH")]
+    pub pod_manifest_path: Option<PathBuf>,
+    /// Where the Docker Engine listens [default: unix:///var/run/docker.sock].
+    #[arg(long, value_name = "ENDPOINT")]
+    pub docker_endpoint: Option<String>,
+    /// Directory for volumes and state of pods [default: /var/lib/kubelet-lite]. Two daemons with
+    /// different ones leave each other's pods alone.
+    #[arg(long, value_name = "DIR")]
+    pub root_dir: Option<PathBuf>,
+    /// A KubeletConfiguration file; flags win over it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Node name instead of the host name.
+    #[arg(long, value_name = "NAME")]
+    pub hostname_override: Option<String>,
+    /// Address of the node, for status.hostIP and hostNetwork pods [default: found by itself].
+    #[arg(long, value_name = "IP")]
+    pub node_ip: Option<IpAddr>,
+    /// How often the manifests are looked at though nothing seems to have changed [default: 20s].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub file_check_frequency: Option<Duration>,
+    /// How often the containers are looked at though nothing seems to have happened [default: 1m].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub sync_frequency: Option<Duration>,
+    /// Image of the sandbox container [default: the built-in pause image].
+    #[arg(long, value_name = "IMAGE")]
+    pub pod_infra_container_image: Option<String>,
+    /// Docker network of the pods [default: bridge].
+    #[arg(long, value_name = "NETWORK")]
+    pub network: Option<String>,
+    /// How many pods may run [default: 110].
+    #[arg(long, value_name = "N")]
+    pub max_pods: Option<usize>,
+    /// Use the engine's default seccomp profile where a pod names none [default: true].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub seccomp_default: Option<bool>,
+    /// What is done about unknown and duplicate fields: Strict refuses the file, Warn says so, Ignore
+    /// does nothing [default: Strict].
+    #[arg(long, value_name = "LEVEL")]
+    pub field_validation: Option<FieldValidation>,
+    /// Verbosity: 0 to 3 say what happens to pods, 4 and more say each step.
+    #[arg(short = 'v', long = "v", value_name = "LEVEL")]
+    pub verbosity: Option<u8>,
+    /// Format of log lines: text or json [default: text].
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"])]
+    pub logging_format: Option<String>,
+}

@@ -1,0 +1,69 @@
+//! One daemon for each root directory: a lock that the kernel drops when the process ends, however.
+
+use nix::fcntl::{Flock, FlockArg};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+/// Held for as long as the daemon lives.
+#[derive(Debug)]
+pub struct RootLock {
+    _file: Flock<File>,
+}
+
+/// Why a root directory can not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody else holds it.
+    #[error("another kubelet-lite works on {0}: stop it, or give this one another --root-dir")]
+    Held(PathBuf),
+    /// It can not be made or opened.
+    #[error("the root directory {path} can not be used: make it writable for this user, or choose another --root-dir")]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What happened.
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Makes the root directory if need be, and locks it.
+pub fn lock(root_dir: &Path) -> Result<RootLock, LockError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LockError::Io { path, source }
+    };
+    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(root_dir).map_err(failed(root_dir))?;
+    let path = root_dir.join("kubelet-lite.lock");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed(&path))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Ok(RootLock { _file: file }),
+        Err((_, nix::errno::Errno::EWOULDBLOCK)) => Err(LockError::Held(root_dir.to_owned())),
+        Err((_, errno)) => Err(LockError::Io { path, source: errno.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_daemon_is_refused_until_the_first_lets_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("a/b");
+        let held = lock(&root).unwrap();
+        assert!(matches!(lock(&root), Err(LockError::Held(path)) if path == root));
+        drop(held);
+        lock(&root).unwrap();
+    }
+}

@@ -1,0 +1,273 @@
+//! Flags and configuration file → [`Settings`]: validated, no option left over.
+
+use crate::{cli::Options, manifest::parse::FieldValidation};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// `--root-dir` when not given.
+pub const ROOT_DIR: &str = "/var/lib/kubelet-lite";
+/// `--docker-endpoint` when not given.
+pub const DOCKER_ENDPOINT: &str = "unix:///var/run/docker.sock";
+/// `--file-check-frequency` when not given.
+pub const FILE_CHECK_FREQUENCY: Duration = Duration::from_secs(20);
+/// `--sync-frequency` when not given.
+pub const SYNC_FREQUENCY: Duration = Duration::from_secs(60);
+/// `--max-pods` when not given.
+pub const MAX_PODS: usize = 110;
+
+/// What the daemon runs with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Directory of manifests, or one file.
+    pub pod_manifest_path: PathBuf,
+    /// `unix://` address of the engine.
+    pub docker_endpoint: String,
+    /// Directory of pods.
+    pub root_dir: PathBuf,
+    /// Lower-cased node name.
+    pub node_name: String,
+    /// Address of the node.
+    pub node_ip: Option<IpAddr>,
+    /// Period of the manifest scan.
+    pub file_check_frequency: Duration,
+    /// Period of the container list.
+    pub sync_frequency: Duration,
+    /// Sandbox image; `None` for the built-in one.
+    pub pod_infra_container_image: Option<String>,
+    /// Docker network of the pods.
+    pub network: String,
+    /// Most pods at once.
+    pub max_pods: usize,
+    /// The engine's seccomp profile where a pod names none.
+    pub seccomp_default: bool,
+    /// Longest CrashLoopBackOff delay.
+    pub max_container_restart_period: Duration,
+    /// What is done about unknown and duplicate fields.
+    pub field_validation: FieldValidation,
+}
+
+/// A setting that can not be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct SettingsError {
+    /// The flag, or the file and its field.
+    pub place: String,
+    /// What is wrong and what is expected.
+    pub problem: String,
+}
+
+fn refuse(place: impl Into<String>, problem: impl Into<String>) -> SettingsError {
+    SettingsError { place: place.into(), problem: problem.into() }
+}
+
+/// Something about the settings that the operator should know.
+pub type Notice = String;
+
+/// Joins flags, the text of the configuration file (if one was named) and the host's name. Flags win.
+pub fn settle(
+    options: &Options,
+    config: Option<(&Path, &str)>,
+    host_name: &str,
+) -> Result<(Settings, Vec<Notice>), SettingsError> {
+    let mut notices = Vec::new();
+    let file = match config {
+        Some((path, text)) => ConfigFile::read(path, text, &mut notices)?,
+        None => ConfigFile::default(),
+    };
+    let pod_manifest_path = options.pod_manifest_path.clone().or(file.static_pod_path).ok_or_else(|| {
+        refuse(
+            "--pod-manifest-path",
+            "is not given: name the directory of pod manifests, as in --pod-manifest-path=/etc/kubernetes/manifests",
+        )
+    })?;
+    let node_name = options.hostname_override.as_deref().unwrap_or(host_name).trim().to_lowercase();
+    check_node_name(&node_name)?;
+    let docker_endpoint = options.docker_endpoint.clone().unwrap_or_else(|| DOCKER_ENDPOINT.to_owned());
+    if !docker_endpoint.strip_prefix("unix://").is_some_and(|path| path.starts_with('/')) {
+        return Err(refuse(
+            "--docker-endpoint",
+            format!("{docker_endpoint:?} is not a unix socket, as in {DOCKER_ENDPOINT}"),
+        ));
+    }
+    let settings = Settings {
+        pod_manifest_path: absolute("--pod-manifest-path", &pod_manifest_path)?,
+        docker_endpoint,
+        root_dir: absolute("--root-dir", options.root_dir.as_deref().unwrap_or(Path::new(ROOT_DIR)))?,
+        node_name,
+        node_ip: options.node_ip,
+        file_check_frequency: positive(
+            "--file-check-frequency",
+            options.file_check_frequency.or(file.file_check_frequency).unwrap_or(FILE_CHECK_FREQUENCY),
+        )?,
+        sync_frequency: positive(
+            "--sync-frequency",
+            options.sync_frequency.or(file.sync_frequency).unwrap_or(SYNC_FREQUENCY),
+        )?,
+        pod_infra_container_image: options.pod_infra_container_image.clone().filter(|image| !image.is_empty()),
+        network: options.network.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "bridge".to_owned()),
+        max_pods: options.max_pods.or(file.max_pods).unwrap_or(MAX_PODS),
+        seccomp_default: options.seccomp_default.or(file.seccomp_default).unwrap_or(true),
+        max_container_restart_period: file
+            .max_container_restart_period
+            .unwrap_or(crate::plan::backoff::MAX_CONTAINER_RESTART_PERIOD),
+        field_validation: options.field_validation.unwrap_or_default(),
+    };
+    Ok((settings, notices))
+}
+
+fn positive(place: &str, duration: Duration) -> Result<Duration, SettingsError> {
+    if duration.is_zero() { Err(refuse(place, "must be longer than zero, as in 20s")) } else { Ok(duration) }
+}
+
+fn absolute(place: &str, path: &Path) -> Result<PathBuf, SettingsError> {
+    std::path::absolute(path)
+        .map_err(|error| refuse(place, format!("{} is not a usable path: {error}", path.display())))
+}
+
+/// The node name becomes part of pod names, so it must be a DNS-1123 subdomain.
+fn check_node_name(name: &str) -> Result<(), SettingsError> {
+    let part = |p: &str| {
+        let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        edge(p.chars().next())
+            && edge(p.chars().last())
+            && p.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if name.len() <= 253 && name.split('.').all(part) {
+        return Ok(());
+    }
+    Err(refuse(
+        "--hostname-override",
+        format!("{name:?} can not be a node name: use lower-case letters, digits, '-' and '.', at most 253 characters"),
+    ))
+}
+
+/// The fields of a KubeletConfiguration that are honoured.
+#[derive(Debug, Default)]
+struct ConfigFile {
+    static_pod_path: Option<PathBuf>,
+    file_check_frequency: Option<Duration>,
+    sync_frequency: Option<Duration>,
+    max_pods: Option<usize>,
+    seccomp_default: Option<bool>,
+    max_container_restart_period: Option<Duration>,
+}
+
+impl ConfigFile {
+    fn read(path: &Path, text: &str, notices: &mut Vec<Notice>) -> Result<Self, SettingsError> {
+        let place = path.display().to_string();
+        let value: serde_json::Value = serde_yaml::from_str(text)
+            .map_err(|error| refuse(place.clone(), format!("is not readable YAML: {error}")))?;
+        let fields = match value {
+            serde_json::Value::Object(fields) => fields,
+            serde_json::Value::Null => return Ok(Self::default()),
+            _ => return Err(refuse(place, "must be a KubeletConfiguration object")),
+        };
+        let mut file = Self::default();
+        for (name, value) in &fields {
+            let at = format!("{place}: {name}");
+            match name.as_str() {
+                "apiVersion" if value == "kubelet.config.k8s.io/v1beta1" => {}
+                "apiVersion" => return Err(refuse(at, "must be kubelet.config.k8s.io/v1beta1")),
+                "kind" if value == "KubeletConfiguration" => {}
+                "kind" => return Err(refuse(at, "must be KubeletConfiguration")),
+                "staticPodPath" => file.static_pod_path = Some(text_of(&at, value)?.into()),
+                "fileCheckFrequency" => file.file_check_frequency = Some(duration_of(&at, value)?),
+                "syncFrequency" => file.sync_frequency = Some(duration_of(&at, value)?),
+                "maxPods" => {
+                    let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
+                    file.max_pods = Some(count.ok_or_else(|| refuse(at, "must be a number of pods, as in 110"))?);
+                }
+                "seccompDefault" => {
+                    file.seccomp_default = Some(value.as_bool().ok_or_else(|| refuse(at, "must be true or false"))?);
+                }
+                "crashLoopBackOff" => {
+                    if let Some(period) = value.get("maxContainerRestartPeriod") {
+                        let period = duration_of(&format!("{at}.maxContainerRestartPeriod"), period)?;
+                        if !(Duration::from_secs(1)..=Duration::from_secs(300)).contains(&period) {
+                            return Err(refuse(at, "maxContainerRestartPeriod must be between 1s and 300s"));
+                        }
+                        file.max_container_restart_period = Some(period);
+                    }
+                }
+                _ => notices.push(format!("{at} is not a field this program honours; it is ignored")),
+            }
+        }
+        Ok(file)
+    }
+}
+
+fn text_of<'v>(place: &str, value: &'v serde_json::Value) -> Result<&'v str, SettingsError> {
+    value.as_str().ok_or_else(|| refuse(place, "must be a string"))
+}
+
+fn duration_of(place: &str, value: &serde_json::Value) -> Result<Duration, SettingsError> {
+    let text = text_of(place, value)?;
+    humantime::parse_duration(text)
+        .map_err(|error| refuse(place, format!("{text:?} is not a duration, as in 20s: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options() -> Options {
+        Options { pod_manifest_path: Some("/m".into()), ..Options::default() }
+    }
+
+    #[test]
+    fn flags_win_over_the_file_and_the_file_over_defaults() {
+        let text = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nstaticPodPath: /file\n\
+                    fileCheckFrequency: 5s\nsyncFrequency: 1m30s\nmaxPods: 7\nauthentication: {}\n";
+        let config = Some((Path::new("/c.yaml"), text));
+        let (settings, notices) = settle(&options(), config, "Node1").unwrap();
+        assert_eq!(settings.pod_manifest_path, Path::new("/m"));
+        assert_eq!(settings.file_check_frequency, Duration::from_secs(5));
+        assert_eq!(settings.sync_frequency, Duration::from_secs(90));
+        assert_eq!(settings.max_pods, 7);
+        assert_eq!(settings.node_name, "node1");
+        assert_eq!(notices, ["/c.yaml: authentication is not a field this program honours; it is ignored"]);
+        let flags = Options { max_pods: Some(9), ..Options::default() };
+        let (settings, _) = settle(&flags, config, "n").unwrap();
+        assert_eq!((settings.max_pods, settings.pod_manifest_path.as_path()), (9, Path::new("/file")));
+    }
+
+    #[test]
+    fn what_can_not_be_used_is_refused_with_its_place() {
+        let cases: [(Options, Option<&str>, &str, &str); 6] = [
+            (
+                Options::default(),
+                None,
+                "n",
+                "--pod-manifest-path: is not given: name the directory of pod manifests, as in --pod-manifest-path=/etc/kubernetes/manifests",
+            ),
+            (
+                Options { docker_endpoint: Some("tcp://x:1".into()), ..options() },
+                None,
+                "n",
+                "--docker-endpoint: \"tcp://x:1\" is not a unix socket, as in unix:///var/run/docker.sock",
+            ),
+            (
+                options(),
+                None,
+                "my_host",
+                "--hostname-override: \"my_host\" can not be a node name: use lower-case letters, digits, '-' and '.', at most 253 characters",
+            ),
+            (
+                Options { sync_frequency: Some(Duration::ZERO), ..options() },
+                None,
+                "n",
+                "--sync-frequency: must be longer than zero, as in 20s",
+            ),
+            (options(), Some("fileCheckFrequency: 20"), "n", "/c.yaml: fileCheckFrequency: must be a string"),
+            (options(), Some("kind: Pod"), "n", "/c.yaml: kind: must be KubeletConfiguration"),
+        ];
+        for (options, config, host, expected) in cases {
+            let config = config.map(|text| (Path::new("/c.yaml"), text));
+            let error = settle(&options, config, host).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

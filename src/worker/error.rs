@@ -1,0 +1,68 @@
+//! Why an action on a pod failed, with the kubelet's word for it.
+
+use crate::{convert::ConvertError, engine::EngineError, plan::PodAction, volume::VolumeError};
+
+/// A failed action. It never ends the worker: it is recorded and tried again.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The engine did not do it.
+    #[error("{verb} failed")]
+    Engine {
+        /// The action's word.
+        verb: &'static str,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
+    },
+    /// The spec can not be told to the engine.
+    #[error("the container can not be configured")]
+    Config(#[source] Box<ConvertError>),
+    /// A volume can not be provided.
+    #[error("a volume can not be provided")]
+    Volume(#[source] Box<VolumeError>),
+    /// `imagePullPolicy: Never` and no such image.
+    #[error(
+        "image {0:?} is not present and imagePullPolicy is Never: load it with `docker load`, or change the policy"
+    )]
+    ImageNeverPull(String),
+    /// A container that is not ours has the name that ours must have.
+    #[error(
+        "container name {name:?} is taken by container {id}, which is not ours and is left alone: rename or remove it"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// Its owner.
+        id: String,
+    },
+    /// The task ended without an answer; a fault of ours.
+    #[error("{verb} ended abnormally: {message}")]
+    Aborted {
+        /// The action's word.
+        verb: &'static str,
+        /// What the runtime says of it.
+        message: String,
+    },
+}
+
+impl SyncError {
+    /// Whether no engine answered, so that the fault is not the pod's.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Engine { source, .. } if source.is_unavailable())
+    }
+
+    /// The kubelet's word for a failure of this action.
+    pub fn reason(&self, action: &PodAction) -> &'static str {
+        match (self, action) {
+            (Self::ImageNeverPull(_), _) => "ErrImageNeverPull",
+            (Self::Config(_), _) => "CreateContainerConfigError",
+            (Self::Volume(_), _) => "FailedMount",
+            (_, PodAction::EnsureImage { .. }) => "ErrImagePull",
+            (_, PodAction::CreateSandbox { .. } | PodAction::StartSandbox { .. }) => "FailedCreatePodSandBox",
+            (_, PodAction::CreateContainer { .. }) => "CreateContainerError",
+            (_, PodAction::StartContainer { .. }) => "RunContainerError",
+            (_, PodAction::StopSandbox { .. } | PodAction::RemoveSandbox { .. }) => "KillPodSandboxError",
+            (_, PodAction::StopContainer { .. } | PodAction::RemoveContainer { .. }) => "KillContainerError",
+        }
+    }
+}

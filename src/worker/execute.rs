@@ -1,0 +1,238 @@
+//! Actions on the engine: one short arm each, no decision of its own but "it is done already".
+
+use super::{Shared, SyncError, journal};
+use crate::{
+    convert,
+    engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
+    plan::{PodAction, Volumes},
+    pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
+    volume::{VolumeError, VolumeManager},
+};
+use std::{sync::Arc, time::Duration};
+use tracing::{info, warn};
+
+/// An action with all it needs.
+pub(super) struct Task<E> {
+    pub(super) shared: Arc<Shared<E>>,
+    pub(super) key: PodKey,
+    pub(super) uid: PodUid,
+    /// The spec things are made from; absent when only ending is possible.
+    pub(super) pod: Option<Arc<Pod>>,
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) image: Option<Arc<ImageDetails>>,
+    pub(super) action: PodAction,
+}
+
+/// What an action has changed.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    /// Containers to look at.
+    pub(super) touched: Vec<ContainerId>,
+    /// An image that is there.
+    pub(super) image: Option<(ImageRef, Arc<ImageDetails>)>,
+}
+
+/// Grace of a pause container, which ends at once on SIGTERM.
+const SANDBOX_GRACE: Duration = Duration::from_secs(10);
+
+impl<E: Engine> Task<E> {
+    /// Does it. An effect that is there already is success.
+    pub(super) async fn run(&self) -> Result<Done, SyncError> {
+        let done = match &self.action {
+            PodAction::EnsureImage { image, policy } => self.ensure_image(image, *policy).await?,
+            PodAction::CreateSandbox { attempt, .. } => self.create_sandbox(*attempt).await?,
+            PodAction::StartSandbox { id, .. } => self.start(id).await?,
+            PodAction::StartContainer { id, .. } => self.start(id).await?,
+            PodAction::CreateContainer { name, attempt, backoff, .. } => {
+                self.create_container(name, *attempt, *backoff).await?
+            }
+            PodAction::StopSandbox { id } => self.stop(id, SANDBOX_GRACE).await?,
+            PodAction::StopContainer { id, grace, .. } => self.stop(id, *grace).await?,
+            PodAction::RemoveContainer { id, .. } => self.remove(id).await?,
+            PodAction::RemoveSandbox { id, volumes, .. } => {
+                if *volumes == Volumes::Remove {
+                    let uid = self.uid.clone();
+                    self.on_disk(move |volumes| volumes.remove(&uid)).await?;
+                }
+                self.remove(id).await?
+            }
+        };
+        journal::done(&self.key, &self.uid, &self.action, done.touched.first().map(ContainerId::as_str));
+        Ok(done)
+    }
+
+    /// Work on directories, off the runtime's thread: a dead network mount may hang it.
+    async fn on_disk(
+        &self,
+        work: impl FnOnce(&VolumeManager) -> Result<(), VolumeError> + Send + 'static,
+    ) -> Result<(), SyncError> {
+        let shared = self.shared.clone();
+        match tokio::task::spawn_blocking(move || work(&shared.volumes)).await {
+            Ok(result) => result.map_err(|error| SyncError::Volume(Box::new(error))),
+            Err(failed) => Err(SyncError::Aborted { verb: self.action.verb(), message: failed.to_string() }),
+        }
+    }
+
+    fn failed(&self) -> impl Fn(EngineError) -> SyncError {
+        let verb = self.action.verb();
+        move |source| SyncError::Engine { verb, source }
+    }
+
+    async fn ensure_image(&self, image: &ImageRef, policy: PullPolicy) -> Result<Done, SyncError> {
+        let local = match self.shared.engine.image_inspect(image.as_str()).await {
+            Ok(details) => Some(details),
+            Err(error) if error.is_not_found() => None,
+            Err(error) => return Err(self.failed()(error)),
+        };
+        let details = match (policy, local) {
+            (PullPolicy::Never | PullPolicy::IfNotPresent, Some(local)) => local,
+            (PullPolicy::Never, None) => return Err(SyncError::ImageNeverPull(image.to_string())),
+            (PullPolicy::IfNotPresent, None) => self.pull(image).await?,
+            (PullPolicy::Always, None) => self.pull(image).await?,
+            (PullPolicy::Always, Some(local)) => match self.pull(image).await {
+                Ok(pulled) => pulled,
+                // A registry that is away must not keep a pod from starting.
+                Err(error) => {
+                    warn!(
+                        pod = %self.key, uid = %self.uid, %image, reason = "Failed",
+                        "the image could not be pulled, the one on the node is used: {}", crate::report(&error)
+                    );
+                    local
+                }
+            },
+        };
+        Ok(Done { image: Some((image.clone(), Arc::new(details))), ..Done::default() })
+    }
+
+    async fn pull(&self, image: &ImageRef) -> Result<ImageDetails, SyncError> {
+        info!(pod = %self.key, uid = %self.uid, %image, reason = "Pulling", "pulling image");
+        self.shared.engine.image_pull(image.as_str()).await.map_err(self.failed())?;
+        let details = self.shared.engine.image_inspect(image.as_str()).await.map_err(self.failed())?;
+        info!(pod = %self.key, uid = %self.uid, %image, reason = "Pulled", "image pulled");
+        Ok(details)
+    }
+
+    async fn create_sandbox(&self, attempt: Attempt) -> Result<Done, SyncError> {
+        let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
+        let prepared = pod.clone();
+        self.on_disk(move |volumes| volumes.prepare(&prepared)).await?;
+        if self.shared.facts().pause_image.is_empty() {
+            self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
+        }
+        let name = convert::sandbox_name(&pod, attempt);
+        let body = || {
+            convert::sandbox_body(&pod, attempt, &self.shared.facts())
+                .map_err(|error| SyncError::Config(Box::new(error)))
+        };
+        let _permit = self.shared.starts.acquire().await;
+        match self.create(&name, body()?).await {
+            // Pruned while we ran: bring it back.
+            Err(SyncError::Engine { source, .. }) if source.is_not_found() => {
+                self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
+                self.create(&name, body()?).await
+            }
+            other => other,
+        }
+    }
+
+    async fn create_container(
+        &self,
+        name: &ContainerName,
+        attempt: Attempt,
+        backoff: Option<Duration>,
+    ) -> Result<Done, SyncError> {
+        let (Some(pod), Some(sandbox), Some(image)) = (&self.pod, &self.sandbox, &self.image) else {
+            return Ok(Done::default());
+        };
+        let Some(container) = pod.container(name) else { return Ok(Done::default()) };
+        let facts = self.shared.facts();
+        let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
+        self.on_disk(move |volumes| volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &known))
+            .await?;
+        let body = convert::container_body(pod, container, &in_sandbox(sandbox), image, attempt, backoff, &facts)
+            .map_err(|error| SyncError::Config(Box::new(error)))?;
+        let _permit = self.shared.starts.acquire().await;
+        self.create(&convert::container_name(pod, name, attempt), body).await
+    }
+
+    /// Makes a container under a deterministic name; a name that is taken by the very container we
+    /// want is success, which makes the call repeatable.
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<Done, SyncError> {
+        let wanted = body.labels.clone().unwrap_or_default();
+        let error = match self.shared.engine.create(name, body).await {
+            Ok(id) => return Ok(Done { touched: vec![ContainerId::new(id)], ..Done::default() }),
+            Err(error) => error,
+        };
+        if !matches!(error, EngineError::Conflict { .. }) && !error.is_doubtful() {
+            return Err(self.failed()(error));
+        }
+        let Ok(owner) = self.shared.engine.inspect(name).await else { return Err(self.failed()(error)) };
+        if is_ours(&wanted, &owner.labels) {
+            return Ok(Done { touched: vec![ContainerId::new(owner.id)], ..Done::default() });
+        }
+        Err(SyncError::NameTaken { name: name.to_owned(), id: owner.id.chars().take(12).collect() })
+    }
+
+    async fn start(&self, id: &ContainerId) -> Result<Done, SyncError> {
+        let _permit = self.shared.starts.acquire().await;
+        let touched = Done { touched: vec![id.clone()], ..Done::default() };
+        match self.shared.engine.start(id.as_str()).await {
+            Ok(()) => Ok(touched),
+            Err(error) if refuses_oom_score_adj(&error) => {
+                self.note_oom_refusal();
+                let made = self.shared.engine.inspect(id.as_str()).await.map_err(self.failed())?;
+                self.shared.engine.remove(id.as_str()).await.map_err(self.failed())?;
+                // Made anew with what this engine allows, unless that is refused too.
+                if made.oom_score_adj < 0 { Ok(touched) } else { Err(self.failed()(error)) }
+            }
+            Err(error) => Err(self.failed()(error)),
+        }
+    }
+
+    /// Notes that this engine can not set a negative `oom_score_adj`, and says so once.
+    fn note_oom_refusal(&self) {
+        let first = self.shared.facts.send_if_modified(|facts| {
+            let allowed = facts.negative_oom_score_adj;
+            if allowed {
+                Arc::make_mut(facts).negative_oom_score_adj = false;
+            }
+            allowed
+        });
+        if first {
+            warn!(
+                "this Docker Engine can not set a negative oom_score_adj (it lacks CAP_SYS_RESOURCE, as nested engines do): \
+                 going on without, so the kernel may end sandboxes and Guaranteed pods first when memory runs out"
+            );
+        }
+    }
+
+    async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<Done, SyncError> {
+        match self.shared.engine.stop(id.as_str(), grace).await {
+            Ok(()) => {}
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(self.failed()(error)),
+        }
+        Ok(Done { touched: vec![id.clone()], ..Done::default() })
+    }
+
+    async fn remove(&self, id: &ContainerId) -> Result<Done, SyncError> {
+        self.shared.engine.remove(id.as_str()).await.map_err(self.failed())?;
+        Ok(Done { touched: vec![id.clone()], ..Done::default() })
+    }
+}
+
+fn in_sandbox(sandbox: &Sandbox) -> convert::SandboxFacts<'_> {
+    convert::SandboxFacts { id: &sandbox.id, ips: &sandbox.ips }
+}
+
+/// Whether a container that has our name is the one we wanted to make.
+fn is_ours(
+    wanted: &std::collections::HashMap<String, String>,
+    found: &std::collections::BTreeMap<String, String>,
+) -> bool {
+    convert::IDENTITY_LABELS.iter().all(|label| wanted.get(*label).is_some() && wanted.get(*label) == found.get(*label))
+}
+
+fn refuses_oom_score_adj(error: &EngineError) -> bool {
+    matches!(error, EngineError::Refused { message, .. } if message.contains("oom_score_adj"))
+}

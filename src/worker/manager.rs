@@ -1,0 +1,426 @@
+//! Keeps one worker for each pod: those that are declared, and those that the engine still holds.
+//!
+//! Owns the engine's event stream, the list of our containers, and what each pod's wish is. It ends
+//! no pod before the engine was listed and the manifests were read completely once; a directory that
+//! can not be read is not an empty one.
+
+use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
+use crate::{
+    convert,
+    engine::{Engine, EngineError, EngineEvent, EngineState},
+    manifest::{Held, ManifestSet, Snapshot, set::Resolver},
+    plan::StopReason,
+    pod::{ContainerId, ManifestSource, PodKey, PodUid},
+    report,
+};
+use futures_util::{StreamExt, stream::BoxStream};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+/// Figures of a manager.
+#[derive(Clone, Debug)]
+pub struct ManagerOptions {
+    /// `--sync-frequency`: how often all containers are listed though nothing seems to have changed.
+    pub sync_frequency: Duration,
+    /// `--max-pods`.
+    pub max_pods: usize,
+}
+
+/// Whether the engine answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum EngineHealth {
+    /// Not asked yet.
+    #[default]
+    Unknown,
+    /// It answers; the text is its version.
+    Connected(String),
+    /// It does not, and why.
+    Waiting(String),
+}
+
+/// What others see of the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodeSummary {
+    /// Whether the engine answers.
+    pub engine: EngineHealth,
+    /// All pods with a worker.
+    pub pods: BTreeMap<PodKey, PodSummary>,
+    /// Generation of the manifest snapshot that was acted on.
+    pub generation: u64,
+    /// All containers of ours were listed at least once.
+    pub adopted: bool,
+}
+
+/// Hints that wait for a worker; more than that and it is told to look at everything.
+const MAILBOX: usize = 64;
+/// First and longest pause between tries to reach the engine.
+const RECONNECT: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// The keeper of all workers.
+pub struct PodManager<E: Engine> {
+    shared: Arc<Shared<E>>,
+    options: ManagerOptions,
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    summary: watch::Sender<NodeSummary>,
+    detach: CancellationToken,
+    workers: BTreeMap<PodKey, Handle>,
+    tasks: JoinSet<End>,
+    /// What the last list held of each pod; `None` before the first one.
+    listed: Option<BTreeMap<PodKey, Listed>>,
+    resolver: Resolver,
+    set: ManifestSet,
+    /// Some hints were lost: list soon, and as after a return of the engine if that was missed.
+    relist: Option<Relist>,
+    /// Rung by workers whose summary changed.
+    bell: Arc<Notify>,
+}
+
+/// How thorough the next list must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Relist {
+    /// What differs is looked at.
+    Compare,
+    /// Everything is looked at.
+    EngineReturned,
+}
+
+struct Handle {
+    wish: watch::Sender<Wish>,
+    mailbox: mpsc::Sender<PodMessage>,
+    summary: watch::Receiver<PodSummary>,
+    task: tokio::task::AbortHandle,
+}
+
+/// The rows of one pod in a list of the engine.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Listed {
+    rows: Vec<(ContainerId, EngineState)>,
+    uids: BTreeSet<PodUid>,
+    source: Option<ManifestSource>,
+}
+
+/// Which worker ended, how, and the uids it dealt with.
+type End = (PodKey, WorkerEnd, BTreeSet<PodUid>);
+type Events = BoxStream<'static, Result<EngineEvent, EngineError>>;
+
+impl<E: Engine> PodManager<E> {
+    /// A manager for the pods of `snapshot`.
+    pub fn new(
+        shared: Arc<Shared<E>>,
+        options: ManagerOptions,
+        snapshot: watch::Receiver<Arc<Snapshot>>,
+        summary: watch::Sender<NodeSummary>,
+        detach: CancellationToken,
+    ) -> Self {
+        let resolver = Resolver::new(shared.facts().node.clone(), options.max_pods);
+        Self {
+            shared,
+            resolver,
+            options,
+            snapshot,
+            summary,
+            detach,
+            workers: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            listed: None,
+            set: ManifestSet::default(),
+            relist: None,
+            bell: Arc::new(Notify::new()),
+        }
+    }
+
+    /// Runs until detached; all containers go on.
+    pub async fn run(mut self) {
+        let mut pause = RECONNECT.0;
+        loop {
+            let detach = self.detach.clone();
+            let connected = tokio::select! {
+                () = detach.cancelled() => break,
+                connected = self.connect() => connected,
+            };
+            match connected {
+                Ok(events) => {
+                    pause = RECONNECT.0;
+                    let Some(error) = self.serve(events).await else { break };
+                    self.lost(&error);
+                }
+                Err(error) => {
+                    self.lost(&error);
+                    tokio::select! {
+                        () = detach.cancelled() => break,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                    pause = (pause * 2).min(RECONNECT.1);
+                }
+            }
+        }
+        // Workers see the same token; what they asked of the engine goes on without them.
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn lost(&mut self, error: &EngineError) {
+        let text = report(error);
+        let news = self.summary.borrow().engine != EngineHealth::Waiting(text.clone());
+        if news {
+            warn!("waiting for the Docker Engine: {text}");
+            self.summary.send_modify(|s| s.engine = EngineHealth::Waiting(text));
+        }
+    }
+
+    /// Reaches the engine and takes stock. Events are subscribed to before the list is made, so that
+    /// nothing falls between the two.
+    async fn connect(&mut self) -> Result<Events, EngineError> {
+        let version = self.shared.engine.version().await?;
+        let events = self.shared.engine.events().await?;
+        self.shared.facts.send_modify(|facts| {
+            let facts = Arc::make_mut(facts);
+            facts.memory_total = version.memory_total;
+            facts.bound_logs = version.log_driver == "json-file";
+        });
+        self.shared.ensure_sandbox_image().await?;
+        self.list(Relist::EngineReturned).await?;
+        info!(version = version.version, api_version = version.api_version, "connected to the Docker Engine");
+        self.summary.send_modify(|s| s.engine = EngineHealth::Connected(version.version));
+        Ok(events)
+    }
+
+    /// Serves until the event stream breaks (the reason is returned) or the manager is detached.
+    async fn serve(&mut self, mut events: Events) -> Option<EngineError> {
+        let mut resync = tokio::time::interval(self.options.sync_frequency);
+        resync.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        resync.reset();
+        self.reconcile();
+        loop {
+            let cut = tokio::select! {
+                () = self.detach.cancelled() => return None,
+                // Cancel-safe: a stream's next item stays in it.
+                event = events.next() => match event {
+                    Some(Ok(event)) => { self.route(&event); None }
+                    Some(Err(error)) => Some(error),
+                    None => Some(EngineError::Unavailable { operation: "events".into(), message: "the stream ended".into() }),
+                },
+                changed = self.snapshot.changed() => {
+                    if changed.is_err() {
+                        return None;
+                    }
+                    self.reconcile();
+                    None
+                }
+                // Cancel-safe: the end of a worker stays in the set until it is taken.
+                Some(end) = self.tasks.join_next_with_id() => { self.buried(end); None }
+                _ = resync.tick() => self.list(Relist::Compare).await.err(),
+                () = self.bell.notified() => None,
+            };
+            if cut.is_some() {
+                return cut;
+            }
+            if let Some(how) = self.relist.take()
+                && let Err(error) = self.list(how).await
+            {
+                return Some(error);
+            }
+            self.publish();
+        }
+    }
+
+    /// Lists all our containers and tells each worker of its own.
+    async fn list(&mut self, how: Relist) -> Result<(), EngineError> {
+        let instance = self.shared.facts().instance.clone();
+        let rows = self.shared.engine.list(convert::MANAGED_BY, instance.as_str()).await?;
+        let mut listed: BTreeMap<PodKey, Listed> = BTreeMap::new();
+        for row in rows {
+            let Some((key, uid)) = convert::pod_identity(&row.labels, &instance) else {
+                debug!(container_id = row.id, "a container with our label has no pod's identity and is left alone");
+                continue;
+            };
+            let pod = listed.entry(key).or_default();
+            pod.source = pod.source.take().or_else(|| convert::source(&row.labels));
+            pod.uids.insert(uid);
+            pod.rows.push((ContainerId::new(row.id), row.state));
+        }
+        for (key, handle) in &self.workers {
+            let rows = listed.get(key).map(|l| l.rows.clone()).unwrap_or_default();
+            let message = PodMessage::Listed { rows, engine_returned: how == Relist::EngineReturned };
+            if let Err(mpsc::error::TrySendError::Full(_)) = handle.mailbox.try_send(message) {
+                self.relist = self.relist.max(Some(how));
+            }
+        }
+        let unkept = listed.keys().any(|key| !self.workers.contains_key(key));
+        if self.listed.replace(listed).is_none() {
+            self.summary.send_modify(|s| s.adopted = true);
+        }
+        if unkept {
+            self.reconcile();
+        }
+        Ok(())
+    }
+
+    fn route(&mut self, event: &EngineEvent) {
+        let facts = self.shared.facts();
+        let Some((key, _)) = convert::pod_identity(&event.labels, &facts.instance) else { return };
+        let Some(handle) = self.workers.get(&key) else {
+            // Something of ours that nobody looks after: a list finds out.
+            if event.action != crate::engine::EngineAction::Destroy {
+                self.relist = self.relist.max(Some(Relist::Compare));
+            }
+            return;
+        };
+        if handle
+            .mailbox
+            .try_send(PodMessage::Changed { id: ContainerId::new(event.id.clone()), action: event.action })
+            .is_err()
+        {
+            self.relist = self.relist.max(Some(Relist::Compare));
+        }
+    }
+
+    /// Gives every pod its wish. Nothing is decided before the engine was listed once.
+    fn reconcile(&mut self) {
+        let Some(listed) = &self.listed else { return };
+        let snapshot = self.snapshot.borrow_and_update().clone();
+        let incumbents = self.incumbents(listed);
+        let set = self.resolver.resolve(&snapshot, &self.set, &incumbents);
+        for diagnostic in set.diagnostics.iter().filter(|d| !self.set.diagnostics.contains(d)) {
+            error!(file = %diagnostic.path.display(), "{diagnostic}");
+        }
+        let keys: BTreeSet<PodKey> = set.pods.keys().chain(self.workers.keys()).chain(listed.keys()).cloned().collect();
+        self.set = set;
+        for key in keys {
+            let Some(wish) = wish(&self.set, &key, incumbents.get(&key)) else { continue };
+            self.grant(&key, wish);
+        }
+        self.summary.send_modify(|s| s.generation = self.set.generation);
+        self.publish();
+    }
+
+    /// From which file each pod runs: the manifest noted as applied, else the labels.
+    fn incumbents(&self, listed: &BTreeMap<PodKey, Listed>) -> BTreeMap<PodKey, ManifestSource> {
+        let mut incumbents = BTreeMap::new();
+        for (key, handle) in &self.workers {
+            if let Wish::Run(pod) = &*handle.wish.borrow() {
+                incumbents.insert(key.clone(), pod.source.clone());
+            }
+        }
+        for (key, pod) in listed {
+            if incumbents.contains_key(key) {
+                continue;
+            }
+            let noted = pod.uids.iter().find_map(|uid| self.shared.applied.load_applied(uid)).map(|(_, source)| source);
+            if let Some(source) = noted.or_else(|| pod.source.clone()) {
+                incumbents.insert(key.clone(), source);
+            }
+        }
+        incumbents
+    }
+
+    fn grant(&mut self, key: &PodKey, wish: Wish) {
+        if let Some(handle) = self.workers.get(key) {
+            let news = handle.wish.send_if_modified(|old| {
+                let changed = *old != wish;
+                if changed {
+                    *old = wish.clone();
+                }
+                changed
+            });
+            if news {
+                announce(key, &wish);
+            }
+            return;
+        }
+        let known = self.listed.as_ref().and_then(|l| l.get(key)).map(|l| l.rows.clone()).unwrap_or_default();
+        if known.is_empty() && !matches!(wish, Wish::Run(_)) {
+            return;
+        }
+        announce(key, &wish);
+        let (wish_tx, wish_rx) = watch::channel(wish);
+        let (mailbox_tx, mailbox_rx) = mpsc::channel(MAILBOX);
+        let (summary_tx, summary_rx) = watch::channel(PodSummary::default());
+        let worker = PodWorker::new(
+            self.shared.clone(),
+            key.clone(),
+            known.into_iter().map(|(id, _)| id),
+            wish_rx,
+            mailbox_rx,
+            (summary_tx, self.bell.clone()),
+            self.detach.clone(),
+        );
+        let named = key.clone();
+        let task = self.tasks.spawn(async move {
+            let (end, uids) = worker.run().await;
+            (named, end, uids)
+        });
+        self.workers.insert(key.clone(), Handle { wish: wish_tx, mailbox: mailbox_tx, summary: summary_rx, task });
+    }
+
+    /// A worker ended. One that fell over is replaced by a new one on the same engine state.
+    fn buried(&mut self, end: Result<(tokio::task::Id, End), tokio::task::JoinError>) {
+        match end {
+            Ok((_, (key, WorkerEnd::Gone, uids))) => {
+                self.workers.remove(&key);
+                if let Some(listed) = &mut self.listed {
+                    listed.remove(&key);
+                }
+                for uid in uids {
+                    if let Err(error) = self.shared.volumes.remove(&uid) {
+                        warn!(pod = %key, %uid, "the pod's directory is left behind: {}", report(&error));
+                    }
+                }
+                info!(pod = %key, reason = "PodGone", "nothing is left of the pod");
+                // It may have been declared again meanwhile.
+                if let Some(wish @ Wish::Run(_)) = wish(&self.set, &key, None) {
+                    self.grant(&key, wish);
+                }
+            }
+            Ok((_, (key, WorkerEnd::Detached, _))) => drop(self.workers.remove(&key)),
+            Err(failed) => {
+                let key = self.workers.iter().find(|(_, h)| h.task.id() == failed.id()).map(|(k, _)| k.clone());
+                let Some(key) = key else { return };
+                error!(pod = %key, "the pod's worker ended abnormally and is replaced: {failed}");
+                self.workers.remove(&key);
+                self.relist = self.relist.max(Some(Relist::Compare));
+            }
+        }
+    }
+
+    fn publish(&self) {
+        self.summary.send_if_modified(|summary| {
+            let pods: BTreeMap<PodKey, PodSummary> =
+                self.workers.iter().map(|(key, h)| (key.clone(), h.summary.borrow().clone())).collect();
+            let changed = summary.pods != pods;
+            summary.pods = pods;
+            changed
+        });
+    }
+}
+
+/// What is wanted of a pod, given the manifests and where it runs from; `None`: nothing may be
+/// decided yet.
+fn wish(set: &ManifestSet, key: &PodKey, runs_from: Option<&ManifestSource>) -> Option<Wish> {
+    if let Some(pod) = set.pods.get(key) {
+        return Some(Wish::Run(pod.clone()));
+    }
+    match &set.held {
+        Held::Everything => Some(Wish::Keep),
+        Held::Files(files) if runs_from.is_some_and(|source| files.contains(&source.path)) => Some(Wish::Keep),
+        Held::Files(_) => Some(Wish::Terminate(StopReason::PodRemoved)),
+    }
+}
+
+fn announce(key: &PodKey, wish: &Wish) {
+    match wish {
+        Wish::Run(pod) => {
+            info!(pod = %key, uid = %pod.uid, file = %pod.source, config_hash = pod.config_hash, "pod declared");
+        }
+        Wish::Keep => warn!(pod = %key, "the pod's manifest can not be read: it is kept as it runs"),
+        Wish::Terminate(_) => info!(pod = %key, reason = "PodRemoved", "the pod's manifest is gone: ending the pod"),
+    }
+}

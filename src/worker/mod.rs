@@ -1,0 +1,96 @@
+//! Doing: one [`PodWorker`] for each pod, and the [`PodManager`](manager::PodManager) that keeps them.
+//!
+//! A worker is the only code that changes its pod's containers. It observes, asks
+//! [`compute_pod_actions`](crate::plan::compute_pod_actions), begins what the plan says, publishes,
+//! and waits for the next cause. Nothing slow is awaited in its loop but the observation, which has
+//! the engine's own time limits: pulls and stops run as tasks. A retry is never a timer of its own
+//! but part of the next plan. Dropping a worker leaves its containers running: a restart of the
+//! daemon is the crash path, and there is no other.
+//!
+//! Workers share no state but [`Shared`]; they are told things by `watch` (the wish, latest wins)
+//! and by a bounded mailbox (hints), and they publish a [`PodSummary`].
+
+mod error;
+mod execute;
+mod journal;
+pub mod manager;
+mod pod_worker;
+mod view;
+
+pub use error::SyncError;
+pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
+pub use pod_worker::{PodMessage, PodSummary, PodWorker, Wish, WorkerEnd};
+
+use crate::{
+    convert::NodeFacts,
+    engine::Engine,
+    plan::NodePolicy,
+    time::Clock,
+    volume::{AppliedStore, VolumeManager},
+};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, watch};
+
+/// How many sandboxes and containers are made or started at once on the node. More gains nothing on
+/// small machines and only lengthens each pod's start.
+pub const PARALLEL_STARTS: usize = 4;
+
+/// What all workers use and none owns.
+pub struct Shared<E> {
+    /// The Docker Engine.
+    pub engine: E,
+    /// What translation needs to know of the node; it changes when the engine turns out to be
+    /// another, or to refuse something.
+    pub facts: watch::Sender<Arc<NodeFacts>>,
+    /// Directories of the pods.
+    pub volumes: VolumeManager,
+    /// Manifests that were applied without a restart.
+    pub applied: AppliedStore,
+    /// The only clock.
+    pub clock: Clock,
+    /// Figures of the node.
+    pub policy: NodePolicy,
+    /// Permits for making and starting.
+    pub starts: Semaphore,
+    /// Where the sandbox image comes from.
+    pub sandbox_image: SandboxImage,
+}
+
+/// Where the sandbox image comes from (`--pod-infra-container-image`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SandboxImage {
+    /// The pause image that is part of this program.
+    BuiltIn,
+    /// An image of the operator's, pulled if missing.
+    Named(String),
+}
+
+impl<E: Engine> Shared<E> {
+    /// The facts of the moment.
+    pub fn facts(&self) -> Arc<NodeFacts> {
+        self.facts.borrow().clone()
+    }
+
+    /// Makes sure that the sandbox image is on the node, and notes its id.
+    pub(crate) async fn ensure_sandbox_image(&self) -> Result<(), crate::engine::EngineError> {
+        let id = match &self.sandbox_image {
+            SandboxImage::BuiltIn => crate::engine::pause::ensure(&self.engine).await?,
+            SandboxImage::Named(reference) => match self.engine.image_inspect(reference).await {
+                Ok(image) => image.id,
+                Err(error) if error.is_not_found() => {
+                    self.engine.image_pull(reference).await?;
+                    self.engine.image_inspect(reference).await?.id
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.facts.send_if_modified(|facts| {
+            let changed = facts.pause_image != id;
+            if changed {
+                Arc::make_mut(facts).pause_image = id;
+            }
+            changed
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,553 @@
+//! The task of one pod: observe, decide, begin, publish, wait.
+
+use super::{
+    Shared, SyncError,
+    execute::{self, Done},
+    journal,
+    view::View,
+};
+use crate::{
+    engine::{Engine, EngineAction, EngineState},
+    plan::{
+        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
+        WaitingReason, compute_pod_actions,
+    },
+    pod::{AppliedPod, ContainerId, ContainerKind, ContainerName, Pod, PodKey, PodUid},
+    report,
+    time::Timestamp,
+};
+use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::{AbortHandle, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, warn};
+
+/// What the manager wants of a pod. Latest wins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// Run this.
+    Run(Arc<Pod>),
+    /// Go on as the labels say: its manifest can not be read.
+    Keep,
+    /// End.
+    Terminate(StopReason),
+}
+
+/// A hint to a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PodMessage {
+    /// Something happened to this container.
+    Changed {
+        /// Which.
+        id: ContainerId,
+        /// What.
+        action: EngineAction,
+    },
+    /// A list of the pod's containers; after an engine's return everything is looked at again.
+    Listed {
+        /// Id and state of each.
+        rows: Vec<(ContainerId, EngineState)>,
+        /// The engine was away.
+        engine_returned: bool,
+    },
+}
+
+/// How a worker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerEnd {
+    /// Nothing is left of the pod.
+    Gone,
+    /// The daemon let go of it; its containers go on.
+    Detached,
+}
+
+/// What others see of a pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodSummary {
+    /// The incarnation that is wanted.
+    pub uid: Option<PodUid>,
+    /// App containers and sidecars that run as declared.
+    pub running: usize,
+    /// App containers and sidecars declared.
+    pub total: usize,
+    /// The most telling waiting reason, with its container.
+    pub waiting: Option<(ContainerName, &'static str)>,
+    /// All containers are done for good.
+    pub finished: bool,
+    /// It is being ended.
+    pub terminating: bool,
+    /// The worker has nothing to do and nothing under way.
+    pub quiet: bool,
+}
+
+/// What a task worked on, and its result.
+type End = (Target, Result<Done, SyncError>);
+
+/// Longest pause after the engine was found away; its return is told by the manager before that.
+const ENGINE_RETRY: Duration = Duration::from_secs(2);
+
+/// The task of one pod.
+pub struct PodWorker<E: Engine> {
+    shared: Arc<Shared<E>>,
+    key: PodKey,
+    wish: watch::Receiver<Wish>,
+    mailbox: mpsc::Receiver<PodMessage>,
+    summary: watch::Sender<PodSummary>,
+    bell: Arc<Notify>,
+    detach: CancellationToken,
+    view: View,
+    desired: Desired,
+    images: ImageStates,
+    in_flight: InFlight,
+    results: LastResults,
+    terminating: BTreeMap<PodUid, Timestamp>,
+    tasks: JoinSet<End>,
+    handles: BTreeMap<Target, AbortHandle>,
+    /// No action before then: the engine was away.
+    paused_until: Option<Timestamp>,
+    plan: PodPlan,
+    /// The manifest that was last noted on disk as applied.
+    noted: Option<Arc<Pod>>,
+    uids: BTreeSet<PodUid>,
+}
+
+impl<E: Engine> PodWorker<E> {
+    /// A worker that first looks at `known` containers.
+    pub fn new(
+        shared: Arc<Shared<E>>,
+        key: PodKey,
+        known: impl IntoIterator<Item = ContainerId>,
+        wish: watch::Receiver<Wish>,
+        mailbox: mpsc::Receiver<PodMessage>,
+        (summary, bell): (watch::Sender<PodSummary>, Arc<Notify>),
+        detach: CancellationToken,
+    ) -> Self {
+        let mut view = View::default();
+        known.into_iter().for_each(|id| view.mark(id));
+        Self {
+            shared,
+            key,
+            wish,
+            mailbox,
+            summary,
+            bell,
+            detach,
+            view,
+            desired: Desired::Leave,
+            images: ImageStates::new(),
+            in_flight: InFlight::new(),
+            results: LastResults::new(),
+            terminating: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            handles: BTreeMap::new(),
+            paused_until: None,
+            plan: PodPlan::default(),
+            noted: None,
+            uids: BTreeSet::new(),
+        }
+    }
+
+    /// Runs until nothing is left of the pod or the daemon lets go of it. Returns the uids it has
+    /// dealt with, so that nothing of them stays on the disk.
+    pub async fn run(mut self) -> (WorkerEnd, BTreeSet<PodUid>) {
+        let detach = self.detach.clone();
+        loop {
+            tokio::select! {
+                () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
+                // Cancel-safe: what was not looked at stays marked.
+                () = self.observe() => {}
+            }
+            self.take_wish();
+            let plan = self.decide();
+            if plan.done {
+                return (WorkerEnd::Gone, self.uids);
+            }
+            let wake = plan.wake_at;
+            let actions = if self.is_paused() { Vec::new() } else { plan.actions.clone() };
+            self.note_plan(plan);
+            for action in actions {
+                self.begin(action);
+            }
+            self.publish();
+            let wake = self.paused_until.into_iter().chain(wake).min();
+            tokio::select! {
+                // Detaching drops all tasks; what they have asked of the engine goes on.
+                () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
+                // Cancel-safe: a change that is missed here is seen by the next `borrow`.
+                changed = self.wish.changed() => {
+                    if changed.is_err() {
+                        return (WorkerEnd::Detached, self.uids);
+                    }
+                }
+                // Cancel-safe: the end of a task stays in the set until it is taken.
+                Some(end) = self.tasks.join_next_with_id() => self.record(end),
+                // Cancel-safe: a message is taken whole or stays.
+                message = self.mailbox.recv() => match message {
+                    Some(message) => self.absorb(message),
+                    None => return (WorkerEnd::Detached, self.uids),
+                },
+                () = sleep_until(&self.shared.clock, wake) => {}
+            }
+            self.drain();
+        }
+    }
+
+    /// A burst of causes is one round.
+    fn drain(&mut self) {
+        while let Ok(message) = self.mailbox.try_recv() {
+            self.absorb(message);
+        }
+        while let Some(end) = self.tasks.try_join_next_with_id() {
+            self.record(end);
+        }
+    }
+
+    fn absorb(&mut self, message: PodMessage) {
+        match message {
+            // What we are making or starting right now is looked at when that has ended.
+            PodMessage::Changed { action: EngineAction::Create | EngineAction::Start, .. } if self.is_starting() => {}
+            PodMessage::Changed { id, .. } => self.view.mark(id),
+            PodMessage::Listed { rows, engine_returned } => {
+                self.view.compare(&rows);
+                if engine_returned {
+                    self.paused_until = None;
+                    self.view.mark_all();
+                    self.images.clear();
+                    rows.into_iter().for_each(|(id, _)| self.view.mark(id));
+                }
+            }
+        }
+    }
+
+    fn is_starting(&self) -> bool {
+        self.in_flight.keys().any(|target| matches!(target, Target::Sandbox(_) | Target::Container(..)))
+    }
+
+    fn is_paused(&mut self) -> bool {
+        if self.paused_until.is_some_and(|until| self.shared.clock.now() >= until) {
+            self.paused_until = None;
+        }
+        self.paused_until.is_some()
+    }
+
+    fn pause(&mut self) {
+        self.paused_until = Some(self.shared.clock.now() + ENGINE_RETRY);
+    }
+
+    /// Brings the view up to date. On failure the last view stands and nothing is begun for a while.
+    async fn observe(&mut self) {
+        if !self.view.is_dirty() || self.is_paused() {
+            return;
+        }
+        let instance = self.shared.facts().instance.clone();
+        let before = self.view.pod().clone();
+        let shared = &self.shared;
+        match self.view.observe(&shared.engine, &self.key, &instance, &shared.clock).await {
+            Ok(()) => {
+                journal::changes(&self.key, &before, self.view.pod());
+                self.adopt_applied();
+            }
+            Err(error) => {
+                debug!(pod = %self.key, "the pod can not be looked at: {}", report(&error));
+                self.pause();
+            }
+        }
+    }
+
+    /// A manifest that was applied without a restart is newer than the labels.
+    fn adopt_applied(&mut self) {
+        let mut fresher = Vec::new();
+        for incarnation in &self.view.pod().incarnations {
+            if !self.uids.insert(incarnation.uid.clone()) || self.view.has_applied(&incarnation.uid) {
+                continue;
+            }
+            let Some((written, source)) = self.shared.applied.load_applied(&incarnation.uid) else { continue };
+            match Pod::resolve(written, source, self.key.clone(), incarnation.uid.clone()) {
+                Ok(pod) => fresher.push(Arc::new(pod)),
+                Err(error) => {
+                    warn!(pod = %self.key, uid = %incarnation.uid, "the noted manifest is not used: {}", report(&error));
+                }
+            }
+        }
+        for pod in fresher {
+            self.view.apply(&pod);
+        }
+        self.terminating.retain(|uid, _| self.view.pod().incarnation(uid).is_some());
+    }
+
+    fn take_wish(&mut self) {
+        let wish = self.wish.borrow_and_update().clone();
+        let desired = match wish {
+            Wish::Run(pod) => Desired::Run(pod),
+            Wish::Terminate(reason) => Desired::Terminate(reason),
+            Wish::Keep => match &self.desired {
+                Desired::Run(pod) => Desired::Run(pod.clone()),
+                Desired::Terminate(_) | Desired::Leave => self.as_applied(),
+            },
+        };
+        if desired != self.desired {
+            // What failed for the old wish may succeed for the new one.
+            self.results.clear();
+            if matches!(desired, Desired::Terminate(_)) {
+                // A pull may take long and is of no use any more.
+                let pulls = self.handles.iter().filter(|(target, _)| matches!(target, Target::Image(_)));
+                pulls.for_each(|(_, handle)| handle.abort());
+            }
+            self.desired = desired;
+        }
+        self.note_applied();
+    }
+
+    fn as_applied(&self) -> Desired {
+        let known = self.view.pod().incarnations.iter().find_map(|i| match &i.applied {
+            AppliedPod::Known(pod) => Some(pod.clone()),
+            AppliedPod::Unreadable(_) => None,
+        });
+        known.map_or(Desired::Leave, Desired::Run)
+    }
+
+    /// An edit that restarts nothing takes effect at once, and must outlive us; labels can not change.
+    fn note_applied(&mut self) {
+        let Desired::Run(pod) = &self.desired else { return };
+        if self.noted.as_ref().is_some_and(|n| Arc::ptr_eq(n, pod)) || self.terminating.contains_key(&pod.uid) {
+            return;
+        }
+        let Some(incarnation) = self.view.pod().incarnation(&pod.uid) else { return };
+        let same = matches!(&incarnation.applied, AppliedPod::Known(applied)
+            if applied.config_hash == pod.config_hash && applied.source == pod.source);
+        let pod = pod.clone();
+        if !same && let Err(error) = self.shared.applied.save_applied(&pod.uid, &pod.written, &pod.source) {
+            warn!(pod = %self.key, uid = %pod.uid, "the edit will be forgotten if this daemon restarts: {}", report(&error));
+        }
+        self.view.apply(&pod);
+        self.noted = Some(pod);
+    }
+
+    fn decide(&self) -> PodPlan {
+        compute_pod_actions(&SyncInput {
+            now: self.shared.clock.now(),
+            desired: &self.desired,
+            observed: self.view.pod(),
+            images: &self.images,
+            in_flight: &self.in_flight,
+            results: &self.results,
+            terminating: &self.terminating,
+            policy: &self.shared.policy,
+        })
+    }
+
+    fn note_plan(&mut self, plan: PodPlan) {
+        let now = self.shared.clock.now();
+        for uid in &plan.terminating {
+            self.terminating.entry(uid.clone()).or_insert(now);
+        }
+        journal::waiting(&self.key, self.uid(), &self.plan, &plan);
+        self.plan = plan;
+    }
+
+    fn uid(&self) -> Option<&PodUid> {
+        match &self.desired {
+            Desired::Run(pod) => Some(&pod.uid),
+            Desired::Terminate(_) | Desired::Leave => self.view.pod().incarnations.first().map(|i| &i.uid),
+        }
+    }
+
+    /// Begins an action as a task.
+    fn begin(&mut self, action: PodAction) {
+        let pod = match &self.desired {
+            Desired::Run(pod) => Some(pod.clone()),
+            Desired::Terminate(_) | Desired::Leave => None,
+        };
+        let (uid, pod) = self.subject(&action, pod);
+        let Some(uid) = uid else { return };
+        self.uids.insert(uid.clone());
+        journal::begin(&self.key, &uid, &action);
+        debug!(pod = %self.key, %uid, action = action.verb(), "begun");
+        let target = action.target();
+        let task = execute::Task {
+            shared: self.shared.clone(),
+            key: self.key.clone(),
+            uid,
+            pod,
+            sandbox: self.sandbox_of(&action),
+            image: self.image_of(&action),
+            action: action.clone(),
+        };
+        self.in_flight.insert(target.clone(), action);
+        let labelled = target.clone();
+        let handle = self.tasks.spawn(async move { (labelled, task.run().await) });
+        self.handles.insert(target, handle);
+    }
+
+    /// Whose action it is: the incarnation, and the spec it is made from.
+    fn subject(&self, action: &PodAction, desired: Option<Arc<Pod>>) -> (Option<PodUid>, Option<Arc<Pod>>) {
+        let uid = match action {
+            PodAction::CreateSandbox { uid, .. }
+            | PodAction::StartSandbox { uid, .. }
+            | PodAction::RemoveSandbox { uid, .. }
+            | PodAction::CreateContainer { uid, .. }
+            | PodAction::StartContainer { uid, .. } => Some(uid.clone()),
+            PodAction::EnsureImage { .. } => desired.as_ref().map(|p| p.uid.clone()).or(self.uid().cloned()),
+            PodAction::StopSandbox { id } => self.owner(|i| i.sandboxes.iter().any(|s| s.id == *id)),
+            PodAction::StopContainer { id, .. } | PodAction::RemoveContainer { id, .. } => {
+                self.owner(|i| i.containers.iter().any(|c| c.id == *id))
+            }
+        };
+        // An old incarnation that is kept alive is made from what it runs with.
+        let of_uid = |uid: &PodUid| {
+            desired.filter(|p| p.uid == *uid).or_else(|| match &self.view.pod().incarnation(uid)?.applied {
+                AppliedPod::Known(pod) => Some(pod.clone()),
+                AppliedPod::Unreadable(_) => None,
+            })
+        };
+        let pod = uid.as_ref().and_then(of_uid);
+        (uid, pod)
+    }
+
+    fn owner(&self, holds: impl Fn(&crate::pod::Incarnation) -> bool) -> Option<PodUid> {
+        self.view.pod().incarnations.iter().find(|i| holds(i)).map(|i| i.uid.clone())
+    }
+
+    fn sandbox_of(&self, action: &PodAction) -> Option<crate::pod::Sandbox> {
+        let PodAction::CreateContainer { uid, sandbox, .. } = action else { return None };
+        self.view.pod().incarnation(uid)?.sandboxes.iter().find(|s| s.id == *sandbox).cloned()
+    }
+
+    /// The image of a container that is to be made; each is looked up anew for the next one.
+    fn image_of(&mut self, action: &PodAction) -> Option<Arc<crate::engine::ImageDetails>> {
+        let PodAction::CreateContainer { uid, name, .. } = action else { return None };
+        let (_, pod) = self.subject(
+            action,
+            match &self.desired {
+                Desired::Run(pod) if pod.uid == *uid => Some(pod.clone()),
+                Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => None,
+            },
+        );
+        self.images.remove(&pod?.container(name)?.image)
+    }
+
+    /// Takes in the end of a task.
+    fn record(&mut self, end: Result<(tokio::task::Id, End), tokio::task::JoinError>) {
+        let (target, result) = match end {
+            Ok((_, ended)) => ended,
+            Err(failed) => {
+                let target = self.handles.iter().find(|(_, h)| h.id() == failed.id()).map(|(t, _)| t.clone());
+                let Some(target) = target else { return };
+                let verb = self.in_flight.get(&target).map_or("action", PodAction::verb);
+                if failed.is_cancelled() {
+                    self.handles.remove(&target);
+                    self.in_flight.remove(&target);
+                    return;
+                }
+                (target, Err(SyncError::Aborted { verb, message: failed.to_string() }))
+            }
+        };
+        self.handles.remove(&target);
+        let Some(action) = self.in_flight.remove(&target) else { return };
+        match result {
+            Ok(done) => {
+                self.results.remove(&target);
+                done.touched.into_iter().for_each(|id| self.view.mark(id));
+                if let Some((reference, image)) = done.image {
+                    self.images.insert(reference, image);
+                }
+            }
+            Err(error) => self.record_failure(target, &action, &error),
+        }
+    }
+
+    fn record_failure(&mut self, target: Target, action: &PodAction, error: &SyncError) {
+        // Whatever was asked may have happened: look.
+        match action {
+            PodAction::StartSandbox { id, .. }
+            | PodAction::StopSandbox { id }
+            | PodAction::RemoveSandbox { id, .. }
+            | PodAction::StartContainer { id, .. }
+            | PodAction::StopContainer { id, .. }
+            | PodAction::RemoveContainer { id, .. } => self.view.mark(id.clone()),
+            PodAction::EnsureImage { .. } | PodAction::CreateSandbox { .. } | PodAction::CreateContainer { .. } => {}
+        }
+        if error.is_unavailable() {
+            debug!(pod = %self.key, "waiting for the engine: {}", report(error));
+            self.view.mark_all();
+            self.pause();
+            return;
+        }
+        let failures = self.results.get(&target).map_or(0, |f| f.failures).saturating_add(1);
+        let failure =
+            Failure { failures, at: self.shared.clock.now(), reason: error.reason(action), message: report(error) };
+        let delay = crate::plan::backoff::retry_delay(&target, failures);
+        let uid = self.uid().map(PodUid::as_str).unwrap_or_default();
+        let container = match &target {
+            Target::Container(_, name) => name.as_str(),
+            Target::Image(_) | Target::Sandbox(_) | Target::Instance(_) => "",
+        };
+        let again = humantime::format_duration(delay);
+        if matches!(error, SyncError::Aborted { .. }) {
+            error!(pod = %self.key, uid, container, reason = failure.reason, "{}; tried again in {again}", failure.message);
+        } else {
+            warn!(pod = %self.key, uid, container, reason = failure.reason, "{}; tried again in {again}", failure.message);
+        }
+        self.results.insert(target, failure);
+    }
+
+    fn publish(&self) {
+        let summary = self.summarize();
+        if *self.summary.borrow() != summary {
+            self.summary.send_replace(summary);
+            self.bell.notify_one();
+        }
+    }
+
+    fn summarize(&self) -> PodSummary {
+        let mut summary = PodSummary {
+            uid: self.uid().cloned(),
+            finished: self.plan.finished,
+            terminating: !matches!(self.desired, Desired::Run(_)),
+            quiet: self.in_flight.is_empty()
+                && self.plan.actions.is_empty()
+                && !self.view.is_dirty()
+                && self.paused_until.is_none(),
+            ..PodSummary::default()
+        };
+        if let Desired::Run(pod) = &self.desired {
+            let long_lived = pod.containers.iter().filter(|c| c.kind != ContainerKind::Init);
+            let own = self.view.pod().incarnation(&pod.uid);
+            for container in long_lived {
+                summary.total += 1;
+                let newest = own.and_then(|i| i.containers.iter().find(|c| c.name == container.name));
+                summary.running += usize::from(newest.is_some_and(|c| c.state.is_running()));
+            }
+            let telling = self.plan.waiting.iter().max_by_key(|(_, reason)| match reason {
+                WaitingReason::ContainerCreating => 0,
+                WaitingReason::PodInitializing => 1,
+                WaitingReason::CrashLoopBackOff { .. } => 2,
+                WaitingReason::Failed { .. } => 3,
+            });
+            summary.waiting = telling.map(|(name, reason)| (name.clone(), reason_word(reason)));
+        }
+        summary
+    }
+}
+
+fn reason_word(reason: &WaitingReason) -> &'static str {
+    match reason {
+        WaitingReason::ContainerCreating => "ContainerCreating",
+        WaitingReason::PodInitializing => "PodInitializing",
+        WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",
+        WaitingReason::Failed { reason, .. } => match *reason {
+            // A pull that failed is a back-off until it is tried again.
+            "ErrImagePull" => "ImagePullBackOff",
+            other => other,
+        },
+    }
+}
+
+async fn sleep_until(clock: &crate::time::Clock, at: Option<Timestamp>) {
+    match at {
+        Some(at) => clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,130 @@
+//! A worker's view of its pod: what was last observed of each container, and what must be looked at
+//! again. Pure but for the observation itself.
+
+use crate::{
+    convert::{self, InstanceId, Observed},
+    engine::{Engine, EngineError, EngineState},
+    pod::{AppliedPod, ContainerId, ContainerState, ObservedPod, Pod, PodKey, PodUid},
+    time::Clock,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What was last seen of one pod's containers.
+#[derive(Default)]
+pub(super) struct View {
+    seen: BTreeMap<ContainerId, Observed>,
+    dirty: BTreeSet<ContainerId>,
+    /// Manifests that were applied without a restart, newer than the labels.
+    applied: BTreeMap<PodUid, Arc<Pod>>,
+    pod: ObservedPod,
+}
+
+impl View {
+    pub(super) fn pod(&self) -> &ObservedPod {
+        &self.pod
+    }
+
+    /// Look at this container again.
+    pub(super) fn mark(&mut self, id: ContainerId) {
+        self.dirty.insert(id);
+    }
+
+    /// Look at everything again.
+    pub(super) fn mark_all(&mut self) {
+        self.dirty.extend(self.seen.keys().cloned());
+    }
+
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Compares with a list of the engine: what is new, gone or in another state is looked at. A list
+    /// may be older than what was seen since, so it is never believed itself.
+    pub(super) fn compare(&mut self, rows: &[(ContainerId, EngineState)]) {
+        for (id, state) in rows {
+            let same = self.seen.get(id).is_some_and(|o| word(o) == Some(*state));
+            if !same {
+                self.dirty.insert(id.clone());
+            }
+        }
+        let listed: BTreeSet<&ContainerId> = rows.iter().map(|(id, _)| id).collect();
+        self.dirty.extend(self.seen.keys().filter(|id| !listed.contains(id)).cloned());
+    }
+
+    /// Inspects what is marked. On an error the rest stays marked and the last view stands.
+    pub(super) async fn observe<E: Engine>(
+        &mut self,
+        engine: &E,
+        key: &PodKey,
+        instance: &InstanceId,
+        clock: &Clock,
+    ) -> Result<(), EngineError> {
+        while let Some(id) = self.dirty.first().cloned() {
+            match engine.inspect(id.as_str()).await {
+                Ok(details) => {
+                    let observed = convert::observe(&details, instance, &|wall| clock.timestamp_of(wall));
+                    match observed.filter(|o| belongs(o, key)) {
+                        Some(observed) => drop(self.seen.insert(id.clone(), observed)),
+                        None => drop(self.seen.remove(&id)),
+                    }
+                }
+                Err(error) if error.is_not_found() => drop(self.seen.remove(&id)),
+                Err(error) => return Err(error),
+            }
+            self.dirty.remove(&id);
+        }
+        self.assemble(key);
+        Ok(())
+    }
+
+    /// Notes that this manifest is now what its incarnation runs with.
+    pub(super) fn apply(&mut self, pod: &Arc<Pod>) {
+        self.applied.insert(pod.uid.clone(), pod.clone());
+        for incarnation in self.pod.incarnations.iter_mut().filter(|i| i.uid == pod.uid) {
+            incarnation.applied = AppliedPod::Known(pod.clone());
+        }
+    }
+
+    /// Whether a newer manifest than the labels' is known for this incarnation.
+    pub(super) fn has_applied(&self, uid: &PodUid) -> bool {
+        self.applied.contains_key(uid)
+    }
+
+    fn assemble(&mut self, key: &PodKey) {
+        let mut pod = convert::assemble(self.seen.values().cloned()).remove(key).unwrap_or_default();
+        self.applied.retain(|uid, _| pod.incarnation(uid).is_some());
+        for incarnation in &mut pod.incarnations {
+            if let Some(applied) = self.applied.get(&incarnation.uid) {
+                incarnation.applied = AppliedPod::Known(applied.clone());
+            }
+        }
+        self.pod = pod;
+    }
+}
+
+fn belongs(observed: &Observed, to: &PodKey) -> bool {
+    match observed {
+        Observed::Sandbox { key, .. } | Observed::Container { key, .. } => key == to,
+        Observed::Unreadable { .. } => false,
+    }
+}
+
+/// The list's word for an observed state, where it is unambiguous.
+fn word(observed: &Observed) -> Option<EngineState> {
+    let state = match observed {
+        Observed::Sandbox { sandbox, .. } => &sandbox.state,
+        Observed::Container { status, .. } => &status.state,
+        Observed::Unreadable { .. } => return None,
+    };
+    match state {
+        ContainerState::Created => Some(EngineState::Created),
+        ContainerState::Running { .. } => Some(EngineState::Running),
+        // A failed start is listed as created.
+        ContainerState::Exited { reason: crate::pod::ExitReason::ContainerCannotRun, .. } => Some(EngineState::Created),
+        ContainerState::Exited { .. } => Some(EngineState::Exited),
+        ContainerState::Unknown => None,
+    }
+}
