@@ -18,6 +18,7 @@ mod ports;
 mod resources;
 mod sandbox;
 mod security;
+pub mod support;
 
 pub use container::container_body;
 pub use error::{ConvertError, LabelError};
@@ -31,6 +32,7 @@ pub use names::{container_name, hostname, sandbox_name};
 pub use observe::{Observed, assemble, observe};
 pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;
+pub use support::{FieldVerdict, Verdict, unsupported};
 
 use crate::pod::{ContainerId, Node};
 use std::{

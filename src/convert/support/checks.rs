@@ -1,0 +1,165 @@
+//! Judges of fields whose verdict depends on what is written.
+
+use super::{
+    FieldVerdict,
+    Verdict::{Approximated, Refused, Warned},
+    Written,
+};
+use crate::convert::labels;
+use serde_json::Value;
+
+/// Sysctls that can neither harm nor be seen outside of their pod (the kubelet's safe list).
+const SAFE_SYSCTLS: [&str; 12] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_wmem",
+];
+
+const OLD_SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
+const OLD_SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
+
+fn entries<'a>(written: &'a Written<'_>) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    written.value.as_object().into_iter().flatten()
+}
+
+fn text<'a>(written: &'a Written<'_>) -> &'a str {
+    written.value.as_str().unwrap_or_default()
+}
+
+pub(super) fn annotations(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    for (key, _) in entries(written) {
+        if key == OLD_SECCOMP_POD || key.starts_with(OLD_SECCOMP_CONTAINER) {
+            let reason = "Kubernetes ignores it since 1.27; write securityContext.seccompProfile";
+            found.push(written.entry(key, Refused, reason));
+        }
+    }
+}
+
+pub(super) fn labels(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    for (key, _) in entries(written) {
+        if labels::is_reserved(key) {
+            let reason = "is reserved, so that the sandbox does not carry it; choose another name";
+            found.push(written.entry(key, Warned, reason));
+        }
+    }
+}
+
+pub(super) fn dns_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if !matches!(text(written), "Default" | "None") {
+        found.push(written.verdict(Approximated, "there is no cluster DNS: it means Default, the node's own resolver"));
+    }
+}
+
+pub(super) fn host_users(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if written.value.as_bool() == Some(false) {
+        let reason =
+            "Docker has no user namespace for a single pod (only userns-remap for the whole engine); remove it";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
+pub(super) fn node_selector(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    for (key, value) in entries(written) {
+        let is_linux = matches!(key.as_str(), "kubernetes.io/os" | "beta.kubernetes.io/os") && value == "linux";
+        if !is_linux {
+            let reason = "nodes are not compared yet; put the file only on nodes where the pod belongs, and remove it";
+            found.push(written.entry(key, Refused, reason));
+        }
+    }
+}
+
+pub(super) fn os(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) != "linux" {
+        found.push(written.verdict(Refused, "this is a Linux node; write linux or remove it"));
+    }
+}
+
+pub(super) fn seccomp_type(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) == "Localhost" {
+        found.push(written.verdict(Refused, "Localhost profiles are not read yet; write RuntimeDefault"));
+    }
+}
+
+pub(super) fn supplemental_groups_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) == "Strict" {
+        let reason = "Docker always adds the groups that the image gives its user; write Merge";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
+pub(super) fn sysctl(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    let name = written.value.get("name").and_then(Value::as_str).unwrap_or_default().replace('/', ".");
+    let spec_is = |field: &str| written.pod.pointer(&format!("/spec/{field}")) == Some(&Value::Bool(true));
+    if !SAFE_SYSCTLS.contains(&name.as_str()) {
+        found.push(written.verdict(Refused, format!("{name} is not a safe sysctl; set it on the node, or remove it")));
+    } else if name.starts_with("net.") && spec_is("hostNetwork") {
+        found.push(written.verdict(Refused, format!("{name} would be the node's own with hostNetwork; set it there")));
+    } else if name.starts_with("kernel.") && spec_is("hostIPC") {
+        found.push(written.verdict(Refused, format!("{name} would be the node's own with hostIPC; set it there")));
+    }
+}
+
+pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    for (name, _) in entries(written) {
+        match name.as_str() {
+            "cpu" | "memory" => {}
+            "ephemeral-storage" => {
+                found.push(written.entry(
+                    name,
+                    Approximated,
+                    "is not enforced, as a kubelet does not for a static pod",
+                ));
+            }
+            _ if name.starts_with("hugepages-") => {
+                found.push(written.entry(name, Warned, "Docker can not limit huge pages of a container"));
+            }
+            _ => {
+                let reason = "there is no device plug-in to provide it; remove it";
+                found.push(written.entry(name, Refused, reason));
+            }
+        }
+    }
+}
+
+pub(super) fn init_restart_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) != "Always" {
+        let reason = "only Always, which makes it a sidecar, is built yet; remove it";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
+pub(super) fn recursive_read_only(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) == "Enabled" {
+        let reason = "older engines would leave the mounts below it writable; write IfPossible";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
+pub(super) fn medium(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) != "Memory" {
+        found.push(written.verdict(Refused, "huge pages are not mounted yet; write Memory, or remove it"));
+    }
+}
+
+pub(super) fn size_limit(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    // The volume is the object around this field.
+    let volume = written.path.strip_suffix(".sizeLimit").map(pointer);
+    let medium = volume.and_then(|path| written.pod.pointer(&format!("{path}/medium")));
+    if medium.and_then(Value::as_str) != Some("Memory") {
+        found.push(written.verdict(Approximated, "is not enforced on disk, as a kubelet does not for a static pod"));
+    }
+}
+
+/// `spec.volumes[0].emptyDir` as a JSON pointer.
+fn pointer(path: &str) -> String {
+    format!("/{}", path.replace(['.', '['], "/").replace(']', ""))
+}
