@@ -75,6 +75,11 @@ impl Clock {
         Self { made: tokio::time::Instant::now(), wall: Wall::Simulated(wall) }
     }
 
+    /// Whether its wall time is simulated, so that nothing may take real time.
+    pub fn is_simulated(&self) -> bool {
+        matches!(self.wall, Wall::Simulated(_))
+    }
+
     /// The present on the monotonic axis.
     pub fn now(&self) -> Timestamp {
         Timestamp(Self::EPOCH + self.made.elapsed())

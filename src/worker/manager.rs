@@ -144,6 +144,7 @@ impl<E: Engine> PodManager<E> {
         loop {
             let detach = self.detach.clone();
             let connected = tokio::select! {
+                biased;
                 () = detach.cancelled() => break,
                 connected = self.connect() => connected,
             };
@@ -156,6 +157,7 @@ impl<E: Engine> PodManager<E> {
                 Err(error) => {
                     self.lost(&error);
                     tokio::select! {
+                        biased;
                         () = detach.cancelled() => break,
                         () = tokio::time::sleep(pause) => {}
                     }
@@ -201,13 +203,10 @@ impl<E: Engine> PodManager<E> {
         self.reconcile();
         loop {
             let cut = tokio::select! {
+                // In order, so that one history of causes has one course; events, of which there may be
+                // many, come last.
+                biased;
                 () = self.detach.cancelled() => return None,
-                // Cancel-safe: a stream's next item stays in it.
-                event = events.next() => match event {
-                    Some(Ok(event)) => { self.route(&event); None }
-                    Some(Err(error)) => Some(error),
-                    None => Some(EngineError::Unavailable { operation: "events".into(), message: "the stream ended".into() }),
-                },
                 changed = self.snapshot.changed() => {
                     if changed.is_err() {
                         return None;
@@ -219,6 +218,12 @@ impl<E: Engine> PodManager<E> {
                 Some(end) = self.tasks.join_next_with_id() => { self.buried(end); None }
                 _ = resync.tick() => self.list(Relist::Compare).await.err(),
                 () = self.bell.notified() => None,
+                // Cancel-safe: a stream's next item stays in it.
+                event = events.next() => match event {
+                    Some(Ok(event)) => { self.route(&event); None }
+                    Some(Err(error)) => Some(error),
+                    None => Some(EngineError::Unavailable { operation: "events".into(), message: "the stream ended".into() }),
+                },
             };
             if cut.is_some() {
                 return cut;

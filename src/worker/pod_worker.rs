@@ -155,6 +155,7 @@ impl<E: Engine> PodWorker<E> {
         let detach = self.detach.clone();
         loop {
             tokio::select! {
+                biased;
                 () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
                 // Cancel-safe: what was not looked at stays marked.
                 () = self.observe() => {}
@@ -173,6 +174,9 @@ impl<E: Engine> PodWorker<E> {
             self.publish();
             let wake = self.paused_until.into_iter().chain(wake).min();
             tokio::select! {
+                // In order, so that one history of causes has one course. None can starve the others: each
+                // round takes all that wait.
+                biased;
                 // Detaching drops all tasks; what they have asked of the engine goes on.
                 () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
                 // Cancel-safe: a change that is missed here is seen by the next `borrow`.

@@ -79,6 +79,7 @@ impl FakeEngine {
                 let Some(next) = weak.upgrade().map(|engine| engine.world().next_due()) else { return };
                 match next {
                     Some(at) => tokio::select! {
+                        biased;
                         () = tokio::time::sleep_until(at) => {}
                         () = wake.notified() => {}
                     },
