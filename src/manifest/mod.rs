@@ -9,6 +9,7 @@ pub mod decode;
 pub mod diagnostic;
 pub mod parse;
 pub mod set;
+pub mod watch;
 
 use crate::pod::{ManifestSource, Pod, PodKey};
 use diagnostic::Diagnostic;
