@@ -78,6 +78,8 @@ pub struct PodManager<E: Engine> {
     listed: Option<BTreeMap<PodKey, Listed>>,
     resolver: Resolver,
     set: ManifestSet,
+    /// Directories of pods that are gone were looked for.
+    swept: bool,
     /// Some hints were lost: list soon, and as after a return of the engine if that was missed.
     relist: Option<Relist>,
     /// Rung by workers whose summary changed.
@@ -133,6 +135,7 @@ impl<E: Engine> PodManager<E> {
             tasks: JoinSet::new(),
             listed: None,
             set: ManifestSet::default(),
+            swept: false,
             relist: None,
             bell: Arc::new(Notify::new()),
         }
@@ -299,12 +302,33 @@ impl<E: Engine> PodManager<E> {
         }
         let keys: BTreeSet<PodKey> = set.pods.keys().chain(self.workers.keys()).chain(listed.keys()).cloned().collect();
         self.set = set;
+        self.sweep();
         for key in keys {
             let Some(wish) = wish(&self.set, &key, incumbents.get(&key)) else { continue };
             self.grant(&key, wish);
         }
         self.summary.send_modify(|s| s.generation = self.set.generation);
         self.publish();
+    }
+
+    /// Removes, once, the directories of pods that ended while nobody looked. Before any pod is granted
+    /// its wish, so that no directory can be in the making.
+    fn sweep(&mut self) {
+        let (Some(listed), Held::Files(_), false) = (&self.listed, &self.set.held, self.swept) else { return };
+        self.swept = true;
+        let mut keep: BTreeSet<PodUid> = listed.values().flat_map(|pod| pod.uids.iter().cloned()).collect();
+        keep.extend(self.set.pods.values().map(|pod| pod.uid.clone()));
+        match self.shared.volumes.sweep(&keep) {
+            Ok(sweep) => {
+                for uid in sweep.removed {
+                    info!(%uid, "removed the directory of a pod that is gone");
+                }
+                for failed in sweep.failed {
+                    warn!("a directory of a pod that is gone is left behind: {}", report(&failed));
+                }
+            }
+            Err(error) => warn!("leftover directories of pods can not be looked for: {}", report(&error)),
+        }
     }
 
     /// From which file each pod runs: the manifest noted as applied, else the labels.
