@@ -6,6 +6,7 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Held for as long as the daemon lives.
@@ -31,8 +32,22 @@ pub enum LockError {
     },
 }
 
-/// Makes the root directory if need be, and locks it.
-pub fn lock(root_dir: &Path) -> Result<RootLock, LockError> {
+/// How long a daemon that was just killed may take to let go.
+const PATIENCE: Duration = Duration::from_secs(3);
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Makes the root directory if need be, and locks it, waiting a little for one that is just leaving.
+pub async fn lock(root_dir: &Path) -> Result<RootLock, LockError> {
+    let waited = tokio::time::Instant::now();
+    loop {
+        match try_lock(root_dir) {
+            Err(LockError::Held(_)) if waited.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
+            result => return result,
+        }
+    }
+}
+
+fn try_lock(root_dir: &Path) -> Result<RootLock, LockError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |source| LockError::Io { path, source }
@@ -57,13 +72,16 @@ pub fn lock(root_dir: &Path) -> Result<RootLock, LockError> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_second_daemon_is_refused_until_the_first_lets_go() {
+    #[tokio::test(start_paused = true)]
+    async fn a_second_daemon_is_refused_until_the_first_lets_go() {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("a/b");
-        let held = lock(&root).unwrap();
-        assert!(matches!(lock(&root), Err(LockError::Held(path)) if path == root));
-        drop(held);
-        lock(&root).unwrap();
+        let held = lock(&root).await.unwrap();
+        assert!(matches!(lock(&root).await, Err(LockError::Held(path)) if path == root));
+        let (second, ()) = tokio::join!(lock(&root), async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            drop(held);
+        });
+        second.unwrap();
     }
 }

@@ -1,6 +1,9 @@
 //! Actions on the engine: one short arm each, no decision of its own but "it is done already".
 
-use super::{Shared, SyncError, journal};
+use super::{
+    OomSupport, Shared, SyncError, journal,
+    oom::{self, Start},
+};
 use crate::{
     convert,
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
@@ -30,6 +33,8 @@ pub(super) struct Done {
     pub(super) touched: Vec<ContainerId>,
     /// An image that is there.
     pub(super) image: Option<(ImageRef, Arc<ImageDetails>)>,
+    /// The container was taken away again, to be made otherwise.
+    undone: bool,
 }
 
 /// Grace of a pause container, which ends at once on SIGTERM.
@@ -57,7 +62,9 @@ impl<E: Engine> Task<E> {
                 self.remove(id).await?
             }
         };
-        journal::done(&self.key, &self.uid, &self.action, done.touched.first().map(ContainerId::as_str));
+        if !done.undone {
+            journal::done(&self.key, &self.uid, &self.action, done.touched.first().map(ContainerId::as_str));
+        }
         Ok(done)
     }
 
@@ -180,34 +187,18 @@ impl<E: Engine> Task<E> {
     async fn start(&self, id: &ContainerId) -> Result<Done, SyncError> {
         let _permit = self.shared.starts.acquire().await;
         let touched = Done { touched: vec![id.clone()], ..Done::default() };
-        match self.shared.engine.start(id.as_str()).await {
-            Ok(()) => Ok(touched),
-            Err(error) if refuses_oom_score_adj(&error) => {
-                self.note_oom_refusal();
-                let made = self.shared.engine.inspect(id.as_str()).await.map_err(self.failed())?;
+        let error = self.shared.engine.start(id.as_str()).await.err();
+        let start = error.as_ref().map_or(Start::Succeeded, oom::classify);
+        if start != Start::FailedOtherwise && *self.shared.oom.borrow() != OomSupport::Proven {
+            // Only until it is known once; what the container was made with is the engine's to say.
+            let made = self.shared.engine.inspect(id.as_str()).await.map_err(self.failed())?;
+            let negative = made.oom_score_adj < 0;
+            if self.shared.note_oom(negative, start).retry_without(negative, start) {
                 self.shared.engine.remove(id.as_str()).await.map_err(self.failed())?;
-                // Made anew with what this engine allows, unless that is refused too.
-                if made.oom_score_adj < 0 { Ok(touched) } else { Err(self.failed()(error)) }
+                return Ok(Done { undone: true, ..touched });
             }
-            Err(error) => Err(self.failed()(error)),
         }
-    }
-
-    /// Notes that this engine can not set a negative `oom_score_adj`, and says so once.
-    fn note_oom_refusal(&self) {
-        let first = self.shared.facts.send_if_modified(|facts| {
-            let allowed = facts.negative_oom_score_adj;
-            if allowed {
-                Arc::make_mut(facts).negative_oom_score_adj = false;
-            }
-            allowed
-        });
-        if first {
-            warn!(
-                "this Docker Engine can not set a negative oom_score_adj (it lacks CAP_SYS_RESOURCE, as nested engines do): \
-                 going on without, so the kernel may end sandboxes and Guaranteed pods first when memory runs out"
-            );
-        }
+        error.map_or(Ok(touched), |error| Err(self.failed()(error)))
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<Done, SyncError> {
@@ -235,8 +226,4 @@ fn is_ours(
     found: &std::collections::BTreeMap<String, String>,
 ) -> bool {
     convert::IDENTITY_LABELS.iter().all(|label| wanted.get(*label).is_some() && wanted.get(*label) == found.get(*label))
-}
-
-fn refuses_oom_score_adj(error: &EngineError) -> bool {
-    matches!(error, EngineError::Refused { message, .. } if message.contains("oom_score_adj"))
 }

@@ -14,11 +14,13 @@ mod error;
 mod execute;
 mod journal;
 pub mod manager;
+mod oom;
 mod pod_worker;
 mod view;
 
 pub use error::SyncError;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
+pub use oom::OomSupport;
 pub use pod_worker::{PodMessage, PodSummary, PodWorker, Wish, WorkerEnd};
 
 use crate::{
@@ -42,6 +44,8 @@ pub struct Shared<E> {
     /// What translation needs to know of the node; it changes when the engine turns out to be
     /// another, or to refuse something.
     pub facts: watch::Sender<Arc<NodeFacts>>,
+    /// Whether the engine can set a negative `oom_score_adj`, as far as known.
+    pub oom: watch::Sender<OomSupport>,
     /// Directories of the pods.
     pub volumes: VolumeManager,
     /// Manifests that were applied without a restart.
@@ -69,6 +73,24 @@ impl<E: Engine> Shared<E> {
     /// The facts of the moment.
     pub fn facts(&self) -> Arc<NodeFacts> {
         self.facts.borrow().clone()
+    }
+
+    /// Takes in how a start ended, says once what it means, and returns what is known now.
+    fn note_oom(&self, negative: bool, start: oom::Start) -> OomSupport {
+        let before = *self.oom.borrow();
+        let known = before.after(negative, start);
+        if known == before {
+            return known;
+        }
+        self.oom.send_replace(known);
+        self.facts.send_modify(|facts| Arc::make_mut(facts).negative_oom_score_adj = known.negative_is_tried());
+        if known == OomSupport::Refused {
+            tracing::warn!(
+                "this Docker Engine can not set a negative oom_score_adj (it lacks CAP_SYS_RESOURCE, as nested engines \
+                 do): going on without, so the kernel may end sandboxes and Guaranteed pods first when memory runs out"
+            );
+        }
+        known
     }
 
     /// Makes sure that the sandbox image is on the node, and notes its id.
