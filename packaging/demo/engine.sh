@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced: a Docker Engine to work with. The one that answers, else a private one that shares nothing
-# with the host but the kernel: own directory, own bridge, no firewall rules (published ports are
-# served by docker-proxy), ended by its process id.
+# with the host but the kernel: own directory, bridge and control group, no firewall rules (published
+# ports are served by docker-proxy), ended by its process id.
 
 PATH=$PATH:/usr/sbin:/sbin
 ENGINE_SOCKET=${DOCKER_HOST:-unix:///var/run/docker.sock}
@@ -44,6 +44,7 @@ engine_start() {
 	setsid dockerd --host "unix://$ENGINE_SOCKET" --config-file "$ENGINE_DIR/daemon.json" \
 		--data-root "$ENGINE_DIR/data" --exec-root "$ENGINE_DIR/exec" --pidfile "$ENGINE_DIR/pid" \
 		--bridge "$ENGINE_BRIDGE" --iptables=false --ip-masq=false --ip-forward=false \
+		--exec-opt native.cgroupdriver=cgroupfs --cgroup-parent "/$ENGINE_BRIDGE" \
 		>"$ENGINE_DIR/log" 2>&1 </dev/null &
 	ENGINE_PID=$!
 	local deadline=$((SECONDS + 60))
@@ -72,7 +73,10 @@ engine_stop() {
 			sleep 0.1
 		done
 	fi
-	[ -z "$ENGINE_BRIDGE" ] || ip link delete "$ENGINE_BRIDGE" 2>/dev/null || true
+	if [ -n "$ENGINE_BRIDGE" ]; then
+		ip link delete "$ENGINE_BRIDGE" 2>/dev/null || true
+		rmdir /sys/fs/cgroup/"$ENGINE_BRIDGE" /sys/fs/cgroup/*/"$ENGINE_BRIDGE" 2>/dev/null || true
+	fi
 	awk -v dir="$ENGINE_DIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l || true
 	rm -rf "$ENGINE_DIR"
 	ENGINE_DIR='' ENGINE_PID='' ENGINE_BRIDGE=''
