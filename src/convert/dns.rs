@@ -78,11 +78,12 @@ fn append<'a>(list: &mut Vec<String>, more: impl Iterator<Item = &'a String>) {
 /// Puts the pod's resolver into the sandbox's host configuration, whence its containers have it.
 pub(super) fn apply(host: &mut HostConfig, pod: &Pod, node: &NodeFacts) {
     let Some(resolver) = resolver(pod, node) else { return };
-    // The engine fills each list that is empty from the node's; "." is its word for "no domain".
-    let searches = if resolver.searches.is_empty() { vec![".".to_owned()] } else { resolver.searches };
+    // The engine fills each list that is empty from the node's. "." is its word for no domain, and
+    // one dot is what the C library does without options.
+    let or = |list: Vec<String>, nothing: &str| if list.is_empty() { vec![nothing.to_owned()] } else { list };
     host.dns = Some(resolver.nameservers).filter(|list| !list.is_empty());
-    host.dns_search = Some(searches);
-    host.dns_options = Some(resolver.options).filter(|list| !list.is_empty());
+    host.dns_search = Some(or(resolver.searches, "."));
+    host.dns_options = Some(or(resolver.options, "ndots:1"));
 }
 
 #[cfg(test)]

@@ -1,1 +1,508 @@
-//! In temporary directories.
+//! In temporary directories. Tests that mount need root and are run by `make test`.
+
+use super::*;
+use crate::pod::{ContainerId, ContainerName, ManifestSource, Node};
+use std::os::unix::fs::symlink;
+use tempfile::TempDir;
+
+struct Room {
+    dir: TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { dir: tempfile::tempdir().expect("temporary directory") }
+    }
+    fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+    fn root(&self) -> PathBuf {
+        self.path("root")
+    }
+    fn manager(&self) -> VolumeManager {
+        VolumeManager::new(self.root())
+    }
+    fn node(&self) -> NodeFacts {
+        NodeFacts::new(self.root(), node(), "sha256:pause".into())
+    }
+    /// A pod; `HOST` in its spec is a directory that is not the root.
+    fn pod(&self, spec: &str) -> Pod {
+        let spec = spec.replace("HOST", &self.path("host").display().to_string());
+        let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+        let yaml = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web, uid: u1}}\nspec:\n{indented}");
+        let written = serde_yaml::from_str(&yaml).expect("pod");
+        Pod::from_manifest(written, source(), &node()).expect("pod")
+    }
+    fn prepare(&self, spec: &str) -> Result<(), VolumeError> {
+        self.manager().prepare(&self.pod(spec))
+    }
+    fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
+        let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
+        let sandbox = SandboxFacts { id: &ContainerId::new("s"), ips: &ips };
+        self.manager().prepare_container(pod, &pod.containers[index], &sandbox, Attempt(attempt), &self.node())
+    }
+    fn empty_dir(&self, name: &str) -> PathBuf {
+        self.path(&format!("root/pods/u1/volumes/kubernetes.io~empty-dir/{name}"))
+    }
+}
+
+fn node() -> Node {
+    Node { name: "node1".into() }
+}
+
+fn source() -> ManifestSource {
+    ManifestSource { path: "/m/web.yaml".into(), document: 1 }
+}
+
+fn uid() -> PodUid {
+    PodUid::new("u1")
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).expect("metadata").mode() & 0o7777
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).expect("file")
+}
+
+/// The message with those of its sources.
+fn chain(error: &VolumeError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    text
+}
+
+const PLAIN: &str = "containers: [{name: c, image: i}]";
+const ONE_EMPTY_DIR: &str = "containers: [{name: c, image: i}]\nvolumes: [{name: cache, emptyDir: {}}, {name: silent}]";
+
+#[test]
+fn an_empty_dir_is_anyones_and_outlives_another_prepare() {
+    let room = Room::new();
+    room.prepare(ONE_EMPTY_DIR).expect("prepared");
+    let (cache, silent) = (room.empty_dir("cache"), room.empty_dir("silent"));
+    assert_eq!((mode(&cache), mode(&silent)), (0o777, 0o777));
+    assert_eq!(mode(&room.path("root/pods/u1")), 0o750);
+    fs::write(cache.join("kept"), "x").expect("written");
+    fs::set_permissions(&cache, Permissions::from_mode(0o700)).expect("mode");
+    room.prepare(ONE_EMPTY_DIR).expect("prepared again");
+    assert_eq!((text(&cache.join("kept")), mode(&cache)), ("x".to_owned(), 0o700));
+}
+
+#[test]
+fn an_unfinished_empty_dir_is_finished() {
+    let room = Room::new();
+    let unfinished = room.empty_dir("cache~new");
+    fs::create_dir_all(&unfinished).expect("left by a crash");
+    room.prepare(ONE_EMPTY_DIR).expect("prepared");
+    assert_eq!(mode(&room.empty_dir("cache")), 0o777);
+    assert!(!unfinished.exists());
+}
+
+#[test]
+fn something_else_in_the_place_of_a_volume_is_named() {
+    let room = Room::new();
+    fs::create_dir_all(room.empty_dir("x").parent().expect("parent")).expect("directories");
+    symlink("/etc", room.empty_dir("cache")).expect("link");
+    let error = chain(&room.prepare(ONE_EMPTY_DIR).expect_err("a link"));
+    let path = room.empty_dir("cache");
+    assert!(
+        error.starts_with(&format!("pod default/web-node1, volume cache: can not use {}: ", path.display())),
+        "{error}"
+    );
+}
+
+#[test]
+fn host_path_types() {
+    let room = Room::new();
+    let host = room.path("host");
+    fs::create_dir(&host).expect("directory");
+    fs::write(host.join("file"), "").expect("file");
+    fs::create_dir(host.join("dir")).expect("directory");
+    let _socket = std::os::unix::net::UnixListener::bind(host.join("socket")).expect("socket");
+    for (name, target) in [("to-dir", "dir"), ("to-file", "file"), ("to-nothing", "none")] {
+        symlink(target, host.join(name)).expect("link");
+    }
+    let cases = [
+        ("dir", "", None),
+        ("file", "", None),
+        ("dir", "Directory", None),
+        ("to-dir", "Directory", None),
+        ("dir", "DirectoryOrCreate", None),
+        ("file", "File", None),
+        ("to-file", "FileOrCreate", None),
+        ("socket", "Socket", None),
+        ("file", "Directory", Some("is not a directory")),
+        ("file", "DirectoryOrCreate", Some("is not a directory")),
+        ("none", "Directory", Some("is not a directory")),
+        ("to-nothing", "Directory", Some("is not a directory")),
+        ("dir", "File", Some("is not a file")),
+        ("none", "File", Some("is not a file")),
+        ("dir", "FileOrCreate", Some("is not a file")),
+        ("file", "Socket", Some("is not a socket file")),
+        ("none", "Socket", Some("is not a socket file")),
+        ("file", "CharDevice", Some("is not a character device")),
+        ("file", "BlockDevice", Some("is not a block device")),
+        ("file", "Fifo", Some("is an invalid volume type")),
+        ("none", "Fifo", Some("is an invalid volume type")),
+        ("dir/../file", "", Some("must not contain \"..\"")),
+    ];
+    for (path, kind, problem) in cases {
+        let spec = format!("{PLAIN}\nvolumes: [{{name: v, hostPath: {{path: 'HOST/{path}', type: '{kind}'}}}}]");
+        match (room.prepare(&spec), problem) {
+            (Ok(()), None) => {}
+            (Err(error), Some(problem)) => {
+                let path = host.join(path);
+                let expected = format!(
+                    "pod default/web-node1, volume v: hostPath type check failed: {} {problem}; make it so, or correct hostPath.type",
+                    path.display()
+                );
+                assert_eq!(error.to_string(), expected);
+            }
+            (result, problem) => panic!("{path} as {kind}: {result:?} instead of {problem:?}"),
+        }
+    }
+    assert!(!host.join("none").exists());
+    let device = format!("{PLAIN}\nvolumes: [{{name: v, hostPath: {{path: /dev/null, type: CharDevice}}}}]");
+    room.prepare(&device).expect("a device");
+}
+
+#[test]
+fn host_paths_are_made_where_the_type_says_so() {
+    let room = Room::new();
+    let spec = "containers: [{name: c, image: i}]\nvolumes: [{name: a, hostPath: {path: HOST/deep/dir, type: DirectoryOrCreate}}, \
+        {name: b, hostPath: {path: HOST/file, type: FileOrCreate}}, {name: c, hostPath: {path: HOST/untyped/dir}}]";
+    room.prepare(spec).expect("prepared");
+    let host = room.path("host");
+    assert!(host.join("deep/dir").is_dir() && host.join("untyped/dir").is_dir());
+    assert!(host.join("file").is_file());
+    room.prepare(spec).expect("prepared again");
+    // Parents of files are not made: a missing one is more likely a missing mount.
+    let error =
+        room.prepare(&format!("{PLAIN}\nvolumes: [{{name: v, hostPath: {{path: HOST/no/file, type: FileOrCreate}}}}]"));
+    let error = chain(&error.expect_err("no parent"));
+    assert!(error.contains("can not create") && error.contains("host/no/file: No such file"), "{error}");
+}
+
+#[test]
+fn kinds_that_are_not_built_are_refused_by_name() {
+    let room = Room::new();
+    for volume in ["configMap: {name: m}", "emptyDir: {medium: HugePages}", "nfs: {server: s, path: /}"] {
+        let error = room.prepare(&format!("{PLAIN}\nvolumes: [{{name: v, {volume}}}]")).expect_err(volume);
+        assert!(
+            matches!(&error, VolumeError::Unsupported { place } if place.to_string() == "pod default/web-node1, volume v: ")
+        );
+    }
+}
+
+#[test]
+fn hosts_is_rewritten_in_place() {
+    let room = Room::new();
+    let pod = room.pod("hostname: h\ncontainers: [{name: c, image: i}]");
+    let path = room.path("root/pods/u1/etc-hosts");
+    room.prepare_container(&pod, 0, 0, &[]).expect("no address");
+    assert!(!path.exists());
+    room.prepare_container(&pod, 0, 0, &["172.17.0.2"]).expect("prepared");
+    let before = fs::metadata(&path).expect("hosts");
+    assert!(text(&path).ends_with("172.17.0.2\th\n"));
+    assert_eq!(mode(&path), 0o644);
+    room.prepare_container(&pod, 0, 1, &["172.17.0.3"]).expect("prepared");
+    assert!(text(&path).ends_with("172.17.0.3\th\n"));
+    // Containers that run mount the inode.
+    assert_eq!(fs::metadata(&path).expect("hosts").ino(), before.ino());
+
+    let host_network = room
+        .pod("hostNetwork: true\nhostAliases: [{ip: 192.0.2.1, hostnames: [a]}]\ncontainers: [{name: c, image: i}]");
+    room.prepare_container(&host_network, 0, 0, &[]).expect("prepared");
+    assert!(text(&path).contains("(host network)") && text(&path).ends_with("192.0.2.1\ta\n"));
+}
+
+#[test]
+fn each_instance_has_its_termination_log_and_old_ones_go() {
+    let room = Room::new();
+    let pod = room.pod("containers: [{name: c, image: i}, {name: quiet, image: i, terminationMessagePath: ''}]");
+    let logs = room.path("root/pods/u1/containers/c");
+    for attempt in 0..12 {
+        room.prepare_container(&pod, 0, attempt, &[]).expect("prepared");
+        fs::write(logs.join(attempt.to_string()), format!("died {attempt}")).expect("last words");
+    }
+    let mut names: Vec<_> = fs::read_dir(&logs).expect("list").map(|e| e.expect("entry").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["10", "11"]);
+    assert_eq!((text(&logs.join("10")), mode(&logs.join("11"))), ("died 10".to_owned(), 0o666));
+    // The same attempt made again starts empty.
+    room.prepare_container(&pod, 0, 11, &[]).expect("prepared");
+    assert_eq!(text(&logs.join("11")), "");
+    room.prepare_container(&pod, 1, 0, &[]).expect("prepared");
+    assert!(!room.path("root/pods/u1/containers/quiet").exists());
+}
+
+#[test]
+fn files_are_never_written_through_links() {
+    let room = Room::new();
+    let pod = room.pod(PLAIN);
+    let victim = room.path("victim");
+    fs::write(&victim, "untouched").expect("victim");
+    room.prepare_container(&pod, 0, 0, &["172.17.0.2"]).expect("prepared");
+    for path in ["root/pods/u1/etc-hosts", "root/pods/u1/containers/c/0"] {
+        let path = room.path(path);
+        fs::remove_file(&path).expect("removed");
+        symlink(&victim, &path).expect("link");
+        assert!(room.prepare_container(&pod, 0, 0, &["172.17.0.2"]).is_err());
+        fs::remove_file(&path).expect("removed");
+    }
+    assert_eq!(text(&victim), "untouched");
+}
+
+#[test]
+fn removal_takes_all_of_the_pod_and_nothing_else() {
+    let room = Room::new();
+    let outside = room.path("outside");
+    fs::create_dir_all(outside.join("deep")).expect("directories");
+    fs::write(outside.join("deep/file"), "kept").expect("file");
+    room.prepare(ONE_EMPTY_DIR).expect("prepared");
+    let cache = room.empty_dir("cache");
+    symlink(&outside, cache.join("link")).expect("link");
+    symlink("/", cache.join("slash")).expect("link");
+    fs::create_dir_all(cache.join("a/b/c")).expect("directories");
+    fs::set_permissions(cache.join("a"), Permissions::from_mode(0o500)).expect("mode");
+    room.manager().remove(&uid()).expect("removed");
+    assert!(!room.path("root/pods/u1").exists());
+    assert_eq!(text(&outside.join("deep/file")), "kept");
+    room.manager().remove(&uid()).expect("gone already");
+    room.manager().remove(&PodUid::new("never-was")).expect("never was");
+}
+
+#[test]
+fn a_pod_directory_that_is_a_link_is_removed_as_one() {
+    let room = Room::new();
+    let outside = room.path("outside");
+    fs::create_dir_all(outside.join("dir")).expect("directories");
+    fs::create_dir_all(room.path("root/pods")).expect("directories");
+    symlink(&outside, room.path("root/pods/u1")).expect("link");
+    room.manager().remove(&uid()).expect("removed");
+    assert!(outside.join("dir").is_dir() && !room.path("root/pods/u1").exists());
+}
+
+#[test]
+fn uids_that_lead_elsewhere_are_rejected_before_anything_is_touched() {
+    let room = Room::new();
+    fs::create_dir_all(room.path("root/pods")).expect("directories");
+    fs::write(room.path("root/kept"), "").expect("file");
+    for bad in ["", ".", "..", "../..", "a/b", "/etc", "a\0b", "-rf"] {
+        let uid = PodUid::new(bad);
+        let error = room.manager().remove(&uid).expect_err(bad);
+        assert!(chain(&error).contains("is not a plain name"), "{error:?}");
+        let pod = Pod { uid: uid.clone(), ..room.pod(ONE_EMPTY_DIR) };
+        assert!(matches!(room.manager().prepare(&pod), Err(VolumeError::Name { .. })), "{bad:?}");
+        let store = AppliedStore::new(room.root());
+        assert!(store.save_applied(&uid, &pod.written, &pod.source).is_err());
+        assert_eq!(store.load_applied(&uid), None);
+    }
+    assert_eq!(fs::read_dir(room.path("root")).expect("list").count(), 2);
+    assert_eq!(fs::read_dir(room.path("root/pods")).expect("list").count(), 0);
+}
+
+#[test]
+fn a_sweep_keeps_what_it_is_told_to() {
+    let room = Room::new();
+    assert_eq!(room.manager().known_uids().expect("nothing yet"), BTreeSet::new());
+    for uid in ["a", "b", "c"] {
+        fs::create_dir_all(room.path(&format!("root/pods/{uid}/volumes"))).expect("directories");
+    }
+    fs::create_dir(room.path("root/pods/.not ours")).expect("directory");
+    let all = BTreeSet::from(["a", "b", "c"].map(PodUid::new));
+    assert_eq!(room.manager().known_uids().expect("known"), all);
+    let sweep = room.manager().sweep(&BTreeSet::from([PodUid::new("b"), PodUid::new("z")])).expect("swept");
+    assert_eq!(sweep.removed, ["a", "c"].map(PodUid::new));
+    assert!(sweep.failed.is_empty(), "{:?}", sweep.failed);
+    assert_eq!(room.manager().known_uids().expect("known"), BTreeSet::from([PodUid::new("b")]));
+    assert!(room.path("root/pods/.not ours").exists());
+}
+
+#[test]
+fn the_applied_manifest_reads_back() {
+    let room = Room::new();
+    let store = AppliedStore::new(room.root());
+    assert_eq!(store.load_applied(&uid()), None);
+    let pod = room.pod(ONE_EMPTY_DIR);
+    for source in [source(), ManifestSource { path: "/other.yaml".into(), document: 0 }] {
+        store.save_applied(&uid(), &pod.written, &source).expect("saved");
+        assert_eq!(store.load_applied(&uid()), Some(((*pod.written).clone(), source)));
+    }
+    let path = room.path("root/pods/u1/pod.json");
+    assert_eq!(mode(&path), 0o600);
+    let whole = fs::read(&path).expect("file");
+    for bad in [&b""[..], b"{}", b"null", &whole[..whole.len() / 2], &[0u8; 64]] {
+        fs::write(&path, bad).expect("damaged");
+        assert_eq!(store.load_applied(&uid()), None);
+    }
+    let later = String::from_utf8(whole).expect("text").replace("\"schema\":1", "\"schema\":2");
+    fs::write(&path, later).expect("later version");
+    assert_eq!(store.load_applied(&uid()), None);
+    // What a crash left half written does not matter.
+    fs::write(room.path("root/pods/u1/pod.json~new"), "{").expect("left by a crash");
+    store.save_applied(&uid(), &pod.written, &source()).expect("saved");
+    assert!(store.load_applied(&uid()).is_some());
+    room.manager().remove(&uid()).expect("removed");
+    assert_eq!(store.load_applied(&uid()), None);
+}
+
+#[test]
+fn sizes_of_memory_volumes() {
+    let room = Room::new();
+    for (limit, containers, size) in [
+        ("", "{name: a, image: i}", None),
+        ("sizeLimit: 1Mi", "{name: a, image: i}", Some(1 << 20)),
+        ("sizeLimit: 0", "{name: a, image: i}", None),
+        ("", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}", Some(3 << 20)),
+        ("", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}, {name: b, image: i}", None),
+        (
+            "",
+            "{name: a, image: i, resources: {limits: {memory: 1Mi}}}, {name: b, image: i, resources: {limits: {memory: 2Mi}}}",
+            Some(3 << 20),
+        ),
+        ("sizeLimit: 9Mi", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}", Some(3 << 20)),
+    ] {
+        let pod = room
+            .pod(&format!("containers: [{containers}]\nvolumes: [{{name: v, emptyDir: {{medium: Memory, {limit}}}}}]"));
+        let volume = pod.spec.volumes.as_ref().expect("volumes")[0].empty_dir.clone().expect("emptyDir");
+        assert_eq!(memory_size(&pod, &volume), size, "{limit} | {containers}");
+    }
+}
+
+#[test]
+fn group_ids_out_of_range_are_named() {
+    let room = Room::new();
+    for group in [-1, i64::MAX] {
+        let error =
+            room.prepare(&format!("{ONE_EMPTY_DIR}\nsecurityContext: {{fsGroup: {group}}}")).expect_err("no group");
+        assert!(matches!(error, VolumeError::Group { group: found, .. } if found == group));
+    }
+}
+
+mod as_root {
+    //! These change owners and mount file systems, which only root may do.
+
+    use super::*;
+
+    #[test]
+    #[ignore = "needs root: changes a group"]
+    fn fs_group_owns_an_empty_dir() {
+        let room = Room::new();
+        room.prepare(&format!("{ONE_EMPTY_DIR}\nsecurityContext: {{fsGroup: 4321}}")).expect("prepared");
+        let cache = room.empty_dir("cache");
+        assert_eq!((mode(&cache), fs::metadata(&cache).expect("metadata").gid()), (0o2777, 4321));
+    }
+
+    #[test]
+    #[ignore = "needs root: mounts memory"]
+    fn a_memory_volume_is_mounted_once_and_unmounted_with_its_pod() {
+        let room = Room::new();
+        let spec = "securityContext: {fsGroup: 4321}\ncontainers: [{name: c, image: i}]\nvolumes: [{name: m, emptyDir: {medium: Memory, sizeLimit: 1Mi}}]";
+        room.prepare(spec).expect("prepared");
+        let memory = room.empty_dir("m");
+        assert_eq!((mode(&memory), fs::metadata(&memory).expect("metadata").gid()), (0o2777, 4321));
+        fs::write(memory.join("kept"), "x").expect("written");
+        room.prepare(spec).expect("prepared again");
+        assert_eq!(text(&memory.join("kept")), "x");
+        assert!(fs::write(memory.join("big"), vec![1u8; 2 << 20]).is_err(), "the limit is kept");
+        // After a reboot the directory is there, and nothing is mounted on it.
+        mount_table::unmount(&memory).expect("unmounted");
+        room.prepare(spec).expect("prepared after a reboot");
+        assert!(is_mount_point(&memory).expect("metadata") && !memory.join("kept").exists());
+        room.manager().remove(&uid()).expect("removed");
+        assert!(!room.path("root/pods/u1").exists());
+    }
+
+    #[test]
+    #[ignore = "needs root: binds directories"]
+    fn what_is_mounted_in_a_volume_survives_its_removal() {
+        let room = Room::new();
+        let outside = room.path("outside");
+        fs::create_dir_all(&outside).expect("directory");
+        fs::write(outside.join("file"), "kept").expect("file");
+        room.prepare(ONE_EMPTY_DIR).expect("prepared");
+        // As a container with Bidirectional propagation does, twice on one place.
+        let inner = room.empty_dir("cache").join("with blank");
+        fs::create_dir(&inner).expect("directory");
+        for _ in 0..2 {
+            let none = None::<&Path>;
+            nix::mount::mount(Some(&outside), &inner, none, MsFlags::MS_BIND, none).expect("bound");
+        }
+        room.manager().remove(&uid()).expect("removed");
+        assert!(!room.path("root/pods/u1").exists());
+        assert_eq!(text(&outside.join("file")), "kept");
+    }
+
+    fn sub_path_pod(room: &Room, mounts: &str) -> Pod {
+        let pod = room.pod(&format!(
+            "containers: [{{name: c, image: i, volumeMounts: [{mounts}]}}]\nvolumes: [{{name: v}}, {{name: h, hostPath: {{path: HOST}}}}]"
+        ));
+        room.manager().prepare(&pod).expect("prepared");
+        pod
+    }
+
+    #[test]
+    #[ignore = "needs root: binds directories"]
+    fn sub_paths_are_made_and_bound() {
+        let room = Room::new();
+        let pod = sub_path_pod(
+            &room,
+            "{name: v, mountPath: /a, subPath: new/deep}, {name: h, mountPath: /b, subPath: file}, {name: h, mountPath: /c, subPath: link/x}",
+        );
+        let host = room.path("host");
+        fs::write(host.join("file"), "content").expect("file");
+        fs::create_dir(host.join("real")).expect("directory");
+        symlink("real", host.join("link")).expect("link");
+        room.prepare_container(&pod, 0, 0, &[]).expect("prepared");
+        let target = |index: usize, volume: &str| {
+            paths::sub_path(&room.root(), &uid(), volume, &ContainerName::new("c"), index).expect("path")
+        };
+        assert_eq!((mode(&target(0, "v")), mode(&room.empty_dir("v").join("new"))), (0o777, 0o777));
+        fs::write(target(0, "v").join("through"), "").expect("written");
+        assert!(room.empty_dir("v").join("new/deep/through").exists());
+        assert_eq!(text(&target(1, "h")), "content");
+        assert!(host.join("real/x").is_dir());
+        // Another instance, with the file replaced by another.
+        fs::remove_file(host.join("file")).expect("removed");
+        fs::write(host.join("file"), "newer").expect("file");
+        room.prepare_container(&pod, 0, 1, &[]).expect("prepared again");
+        assert_eq!(text(&target(1, "h")), "newer");
+        fs::remove_file(host.join("file")).expect("removed");
+        fs::create_dir(host.join("file")).expect("directory");
+        room.prepare_container(&pod, 0, 2, &[]).expect("a directory now");
+        assert!(target(1, "h").is_dir());
+        room.manager().remove(&uid()).expect("removed");
+        assert!(host.join("file").is_dir() && host.join("real/x").is_dir());
+        assert!(!room.path("root/pods/u1").exists());
+    }
+
+    #[test]
+    #[ignore = "needs root: binds directories"]
+    fn sub_paths_never_leave_their_volume() {
+        let room = Room::new();
+        let secret = room.path("secret");
+        fs::create_dir(&secret).expect("directory");
+        let pod = sub_path_pod(&room, "{name: v, mountPath: /a, subPath: x/y}");
+        let volume = room.empty_dir("v");
+        for target in [secret.as_path(), Path::new("../../../../../.."), Path::new("/"), Path::new("/proc/self/cwd")] {
+            symlink(target, volume.join("x")).expect("link");
+            let error = room.prepare_container(&pod, 0, 0, &[]).expect_err("escape");
+            assert!(matches!(&error, VolumeError::Escapes { path, .. } if path == Path::new("x/y")), "{error:?}");
+            fs::remove_file(volume.join("x")).expect("removed");
+        }
+        assert_eq!(fs::read_dir(&secret).expect("list").count(), 0);
+        // A link in a circle, and one to nothing.
+        symlink("x", volume.join("x")).expect("link");
+        assert!(matches!(room.prepare_container(&pod, 0, 0, &[]), Err(VolumeError::Escapes { .. })));
+        fs::remove_file(volume.join("x")).expect("removed");
+        symlink("nothing", volume.join("x")).expect("link");
+        assert!(matches!(room.prepare_container(&pod, 0, 0, &[]), Err(VolumeError::Io { .. })));
+        room.manager().remove(&uid()).expect("removed");
+    }
+}
