@@ -24,6 +24,7 @@
 
 pub mod cli;
 pub mod convert;
+pub mod daemon;
 pub mod engine;
 pub mod exit;
 pub mod lock;

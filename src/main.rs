@@ -1,3 +1,62 @@
-//! The `kubelet-lite` binary.
+//! The `kubelet-lite` binary: parse, log, settings, run, exit code.
 
-fn main() {}
+use clap::Parser;
+use kubelet_lite::{
+    cli::{Cli, Options},
+    daemon,
+    exit::ExitStatus,
+    log,
+    settings::{self, Settings, SettingsError},
+};
+use std::process::ExitCode;
+use tracing::{error, warn};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run_daemon(&cli.options).into()
+}
+
+fn run_daemon(options: &Options) -> ExitStatus {
+    let json = options.logging_format.as_deref() == Some("json");
+    if log::start(options.verbosity.unwrap_or(2), json).is_err() {
+        return ExitStatus::Failure;
+    }
+    let settings = match read_settings(options) {
+        Ok((settings, notices)) => {
+            notices.iter().for_each(|notice| warn!("{notice}"));
+            settings
+        }
+        Err(error) => {
+            error!("{error}");
+            return ExitStatus::Usage;
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            error!("the runtime can not start: {error}");
+            return ExitStatus::Failure;
+        }
+    };
+    let reread = || read_settings(options).map(|(settings, _)| settings);
+    match runtime.block_on(daemon::run(settings, reread)) {
+        Ok(status) => status,
+        Err(failed) => {
+            error!("{}", kubelet_lite::report(&failed));
+            failed.status()
+        }
+    }
+}
+
+fn read_settings(options: &Options) -> Result<(Settings, Vec<settings::Notice>), SettingsError> {
+    let text = match &options.config {
+        Some(path) => Some(std::fs::read_to_string(path).map_err(|error| SettingsError {
+            place: format!("--config={}", path.display()),
+            problem: format!("can not be read: {error}"),
+        })?),
+        None => None,
+    };
+    let config = options.config.as_deref().zip(text.as_deref());
+    let host_name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
+    settings::settle(options, config, &host_name)
+}

@@ -1,0 +1,202 @@
+//! The composition root: builds the actors, wires them, serves signals, lets go in order.
+
+use crate::{
+    convert::{InstanceId, NodeFacts},
+    engine::docker::DockerEngine,
+    exit::ExitStatus,
+    lock::{self, LockError},
+    manifest::{
+        DirectoryState,
+        parse::{ParseOptions, parse_file},
+        watch::{ManifestWatcher, WatchHandle, WatchOptions},
+    },
+    plan::NodePolicy,
+    pod::Node,
+    settings::Settings,
+    systemd,
+    time::Clock,
+    volume::{AppliedStore, VolumeManager},
+    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
+};
+use std::sync::{Arc, atomic::AtomicBool};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Semaphore, watch},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// Why the daemon could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The root directory can not be had.
+    #[error("the daemon can not start")]
+    Lock(#[from] LockError),
+    /// The engine's address can not be used.
+    #[error("the Docker Engine can not be addressed")]
+    Engine(#[from] crate::engine::docker::EndpointError),
+    /// The operating system refused a signal handler or the like.
+    #[error("the operating system refused a handler")]
+    Os(#[from] std::io::Error),
+}
+
+impl StartError {
+    /// The exit code that tells systemd whether a restart can help.
+    pub fn status(&self) -> ExitStatus {
+        match self {
+            Self::Lock(LockError::Held(_)) => ExitStatus::Locked,
+            Self::Engine(_) => ExitStatus::Usage,
+            Self::Lock(LockError::Io { .. }) | Self::Os(_) => ExitStatus::Failure,
+        }
+    }
+}
+
+/// Runs the daemon until SIGTERM or SIGINT; pods go on. `reread` is asked on SIGHUP for the settings
+/// as they stand now.
+pub async fn run(
+    settings: Settings,
+    reread: impl Fn() -> Result<Settings, crate::settings::SettingsError>,
+) -> Result<ExitStatus, StartError> {
+    let signals = Signals::install()?;
+    let _lock = lock::lock(&settings.root_dir).await?;
+    let detach = CancellationToken::new();
+    let clock = Clock::system();
+    let shared = Arc::new(shared(&settings, clock.clone())?);
+    let parsing = ParseOptions { field_validation: settings.field_validation, ..ParseOptions::default() };
+    let parser = move |path: &std::path::Path, bytes: &[u8]| parse_file(path, bytes, &parsing);
+    let (watcher, handle) = ManifestWatcher::new(&watch_options(&settings), clock, parser)?;
+    let (summary_tx, summary) = watch::channel(NodeSummary::default());
+    let options = ManagerOptions { sync_frequency: settings.sync_frequency, max_pods: settings.max_pods };
+    let manager = PodManager::new(shared, options, handle.snapshots.clone(), summary_tx, detach.clone());
+    info!(
+        version = env!("CARGO_PKG_VERSION"), node = settings.node_name,
+        manifests = %settings.pod_manifest_path.display(), engine = settings.docker_endpoint,
+        root_dir = %settings.root_dir.display(), "kubelet-lite started"
+    );
+    let watcher = tokio::spawn(watcher.run(detach.clone()));
+    let manager = tokio::spawn(manager.run());
+    let status = serve(signals, &settings, &handle, summary, reread).await;
+    systemd::stopping();
+    info!("leaving; pods go on without this daemon");
+    detach.cancel();
+    for (name, task) in [("pod manager", manager), ("manifest watcher", watcher)] {
+        if let Err(failed) = task.await {
+            error!("the {name} ended abnormally: {failed}");
+        }
+    }
+    Ok(status)
+}
+
+fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, crate::engine::docker::EndpointError> {
+    let instance = InstanceId::from_root_dir(&settings.root_dir);
+    let engine = DockerEngine::connect(&settings.docker_endpoint, instance.as_str())?;
+    let node = Node { name: settings.node_name.clone() };
+    let mut facts = NodeFacts::new(settings.root_dir.clone(), node, String::new());
+    facts.cpus = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
+    // Until the engine turns out not to: see `worker::OomSupport`.
+    facts.negative_oom_score_adj = true;
+    facts.resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    facts.network.clone_from(&settings.network);
+    facts.seccomp_default = settings.seccomp_default;
+    facts.node_ip = settings.node_ip;
+    Ok(Shared {
+        engine,
+        facts: watch::channel(Arc::new(facts)).0,
+        oom: watch::channel(OomSupport::default()).0,
+        volumes: VolumeManager::new(&settings.root_dir),
+        applied: AppliedStore::new(&settings.root_dir),
+        clock,
+        policy: NodePolicy { max_container_restart_period: settings.max_container_restart_period },
+        starts: Semaphore::new(PARALLEL_STARTS),
+        sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
+    })
+}
+
+fn watch_options(settings: &Settings) -> WatchOptions {
+    WatchOptions { path: settings.pod_manifest_path.clone(), file_check_frequency: settings.file_check_frequency }
+}
+
+/// The main loop: signals, status for systemd, its watchdog.
+async fn serve(
+    mut signals: Signals,
+    settings: &Settings,
+    watcher: &WatchHandle,
+    mut summary: watch::Receiver<NodeSummary>,
+    reread: impl Fn() -> Result<Settings, crate::settings::SettingsError>,
+) -> ExitStatus {
+    let mut snapshots = watcher.snapshots.clone();
+    let mut ready = false;
+    let mut watchdog = systemd::watchdog_period().map(tokio::time::interval);
+    loop {
+        if !ready && snapshots.borrow_and_update().state != DirectoryState::Unread {
+            ready = true;
+            systemd::ready();
+            info!("the manifests were read; ready");
+        }
+        tokio::select! {
+            _ = signals.terminate.recv() => return ExitStatus::Success,
+            _ = signals.interrupt.recv() => return ExitStatus::Success,
+            _ = signals.hangup.recv() => {
+                info!("SIGHUP: reading the configuration and the manifests again");
+                compare(settings, reread());
+                watcher.rescan().await;
+            }
+            changed = snapshots.changed(), if !ready => {
+                if changed.is_err() {
+                    return ExitStatus::Failure;
+                }
+            }
+            changed = summary.changed() => {
+                if changed.is_err() {
+                    error!("the pod manager is gone");
+                    return ExitStatus::Failure;
+                }
+                let text = systemd::status_text(&summary.borrow_and_update());
+                systemd::status(&text);
+            }
+            () = tick(watchdog.as_mut()) => systemd::watchdog(),
+        }
+    }
+}
+
+async fn tick(interval: Option<&mut tokio::time::Interval>) {
+    match interval {
+        Some(interval) => drop(interval.tick().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What a new configuration would change; none of it can change under running pods.
+fn compare(old: &Settings, new: Result<Settings, crate::settings::SettingsError>) {
+    match new {
+        Ok(new) if new == *old => {}
+        Ok(_) => warn!("the configuration has changed: restart this daemon to use it (pods go on meanwhile)"),
+        Err(error) => error!("the configuration can not be used, the old one stays: {error}"),
+    }
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// A first SIGTERM or SIGINT is served by the main loop; a second one ends the process at once, in
+    /// the handler itself, so that it works even when the runtime is stuck.
+    fn install() -> Result<Self, std::io::Error> {
+        let asked = Arc::new(AtomicBool::new(false));
+        for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            let code = ExitStatus::Signalled(u8::try_from(number).unwrap_or(0)).code();
+            signal_hook::flag::register_conditional_shutdown(number, i32::from(code), asked.clone())?;
+        }
+        for number in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+            signal_hook::flag::register(number, asked.clone())?;
+        }
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
