@@ -72,6 +72,13 @@ impl Container {
         self.kill_at = None;
     }
 
+    /// Exit code when the engine itself stops it, as it does on its own end without live-restore:
+    /// stop signal, `StopTimeout` (ten seconds if not given), SIGKILL.
+    pub fn code_of_engine_stop(&self) -> i64 {
+        let timeout = Duration::from_secs(self.body.stop_timeout.and_then(|t| t.try_into().ok()).unwrap_or(10));
+        self.behaviour.on_stop_signal.filter(|(_, after)| *after <= timeout).map_or(137, |(code, _)| code)
+    }
+
     fn network_mode(&self) -> &str {
         self.body.host_config.as_ref().and_then(|h| h.network_mode.as_deref()).unwrap_or("default")
     }
@@ -180,6 +187,13 @@ impl World {
             let message =
                 format!("Conflict. The container name \"/{name}\" is already in use by container \"{other}\".");
             return Err(conflict(Verb::Create, name, message));
+        }
+        let host = body.host_config.as_ref();
+        for mode in [host.and_then(|h| h.ipc_mode.as_deref()), host.and_then(|h| h.pid_mode.as_deref())] {
+            // A network is looked up at the start only.
+            if let Some(Err(message)) = mode.and_then(|m| m.strip_prefix("container:")).map(|other| self.find(other)) {
+                return Err(refused(Verb::Create, name, 400, message));
+            }
         }
         self.made_containers += 1;
         let number = self.made_containers;

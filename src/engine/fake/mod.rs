@@ -193,7 +193,8 @@ impl FakeEngine {
     }
 
     /// dockerd goes away for `down`: streams end, calls fail with [`EngineError::Unavailable`], the
-    /// timers of stops under way are lost, and without live-restore all containers die with 137.
+    /// timers of stops under way are lost, and without live-restore all containers are stopped at once
+    /// (with what they do at their stop signal, or 137).
     pub fn restart(&self, live_restore: bool, down: Duration) {
         self.engine.world().go_down(live_restore, down);
     }

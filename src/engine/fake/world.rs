@@ -231,7 +231,7 @@ impl World {
     }
 
     /// The engine stops: calls in flight and the timers of its stops are lost, streams end, and
-    /// without live-restore every container dies.
+    /// without live-restore every container is stopped.
     pub fn go_down(&mut self, live_restore: bool, down: Duration) {
         self.note_engine("", What::EngineDown);
         self.stream.cut("the engine went away");
@@ -243,7 +243,8 @@ impl World {
         if !live_restore {
             let live: Vec<u64> = self.containers.iter().filter(|(_, c)| c.is_live()).map(|(n, _)| *n).collect();
             for number in live {
-                self.finish(number, 137, false);
+                let code = self.containers.get(&number).map_or(137, Container::code_of_engine_stop);
+                self.finish(number, code, false);
             }
         }
         self.after(down, Due::Up);

@@ -1,0 +1,38 @@
+//! What integration tests share: a Docker Engine of their own, images for it, bounded waiting.
+//!
+//! Nothing here touches an engine, network or file that belongs to the machine.
+
+// Every test program uses another part of this.
+#![allow(dead_code, unreachable_pub)]
+// Helpers are not themselves test functions, where these would be allowed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod dockerd;
+pub mod images;
+mod leftovers;
+
+pub use dockerd::{DockerdOptions, PrivateDockerd};
+
+use std::time::Duration;
+
+/// How long anything may take on a busy machine before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks `look` again and again until it gives a value; fails with `what` after [`PATIENCE`].
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+    let wait = async {
+        loop {
+            if let Some(value) = look().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("did not happen in {PATIENCE:?}: {what}"))
+}
+
+/// Writes a line that the test harness does not swallow.
+pub fn say(line: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
