@@ -84,3 +84,6 @@ fn sign(kind: &EventKind) -> Option<Sign> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

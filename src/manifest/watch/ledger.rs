@@ -348,3 +348,6 @@ fn names(objects: &[Object]) -> BTreeSet<Name> {
     };
     objects.iter().filter_map(Object::as_pod).map(name).collect()
 }
+
+#[cfg(test)]
+mod tests;

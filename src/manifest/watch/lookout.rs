@@ -306,3 +306,6 @@ fn trouble(error: &notify::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

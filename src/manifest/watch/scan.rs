@@ -17,17 +17,18 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt},
     },
     path::{Component, Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Symlinks followed in one path at most (the kernel's limit).
 const MAX_LINKS: usize = 40;
 
-/// Device and inode.
-pub type Ident = (u64, u64);
+/// Device, inode, and birth where the file system knows it: inodes are used again at once.
+pub type Ident = (u64, u64, Option<SystemTime>);
 
-/// Device and inode of a file.
+/// What tells a directory from another that stands at its path later.
 pub fn ident(metadata: &Metadata) -> Ident {
-    (metadata.dev(), metadata.ino())
+    (metadata.dev(), metadata.ino(), metadata.created().ok())
 }
 
 /// What was found at the manifest path.
@@ -244,3 +245,6 @@ fn follow(path: &Path, names: &mut Vec<PathBuf>) -> io::Result<PathBuf> {
     }
     Ok(here)
 }
+
+#[cfg(test)]
+mod tests;

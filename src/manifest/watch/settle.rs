@@ -276,3 +276,6 @@ impl Settle {
         .min()
     }
 }
+
+#[cfg(test)]
+mod tests;
