@@ -58,24 +58,35 @@ engine_start() {
 	done
 }
 
-# Ends the private engine, if there is one, with everything it held.
+# Processes of the private engine: those in its control group (containers), and those that name its
+# directory (dockerd, containerd and its shims).
+engine_processes() {
+	find /sys/fs/cgroup -path "*/$ENGINE_BRIDGE/*/cgroup.procs" -exec cat {} + 2>/dev/null || true
+	grep -slF "$ENGINE_DIR/" /proc/[0-9]*/cmdline | cut -d/ -f3 | while read -r pid; do
+		[ ! -d "/proc/$pid" ] || echo "$pid"
+	done
+}
+
+# Ends the private engine, if there is one, with everything it held, even if it was killed meanwhile.
 engine_stop() {
 	[ -n "$ENGINE_DIR" ] || return 0
-	local deadline id
-	if [ -n "$ENGINE_PID" ] && kill -0 "$ENGINE_PID" 2>/dev/null; then
-		for id in $(api GET '/containers/json?all=1' 2>/dev/null | jq -r '.[].Id' 2>/dev/null); do
-			api DELETE "/containers/$id?force=1&v=1" >/dev/null || true
-		done
-		kill "$ENGINE_PID"
-		deadline=$((SECONDS + 30))
-		while kill -0 "$ENGINE_PID" 2>/dev/null; do
-			[ $SECONDS -lt $deadline ] || kill -KILL "$ENGINE_PID" 2>/dev/null || true
-			sleep 0.1
-		done
-	fi
+	local deadline id signal=
+	for id in $(api GET '/containers/json?all=1' 2>/dev/null | jq -r '.[].Id' 2>/dev/null); do
+		api DELETE "/containers/$id?force=1&v=1" >/dev/null || true
+	done
+	[ -z "$ENGINE_PID" ] || kill "$ENGINE_PID" 2>/dev/null || true
+	deadline=$((SECONDS + 30))
+	until [ -z "$ENGINE_PID" ] || ! kill -0 "$ENGINE_PID" 2>/dev/null || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
+	# An engine that ended well leaves none of these.
+	deadline=$((SECONDS + 10))
+	while [ $SECONDS -lt $deadline ] && engine_processes | sort -u | grep -q .; do
+		engine_processes | sort -u | xargs -r kill ${signal:+"$signal"} 2>/dev/null || true
+		signal=-KILL
+		sleep 0.2
+	done
 	if [ -n "$ENGINE_BRIDGE" ]; then
 		ip link delete "$ENGINE_BRIDGE" 2>/dev/null || true
-		rmdir /sys/fs/cgroup/"$ENGINE_BRIDGE" /sys/fs/cgroup/*/"$ENGINE_BRIDGE" 2>/dev/null || true
+		find /sys/fs/cgroup -depth -type d -path "*/$ENGINE_BRIDGE*" -exec rmdir {} + 2>/dev/null || true
 	fi
 	awk -v dir="$ENGINE_DIR/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l || true
 	rm -rf "$ENGINE_DIR"
