@@ -45,19 +45,24 @@ pub trait Engine: Send + Sync + 'static {
     fn create(&self, name: &str, body: ContainerCreateBody)
     -> impl Future<Output = Result<String, EngineError>> + Send;
 
-    /// Starts a container; a running one is success.
+    /// Starts a container; a running one is success. [`EngineError::NotFound`] is also the answer when
+    /// the container whose network it joins is gone, [`EngineError::Conflict`] when that one does not
+    /// run: look again before taking the container itself for gone. A failed start leaves it
+    /// `Created` with an exit code and an error, and makes no event.
     fn start(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Sends the container's stop signal, then SIGKILL after `grace` (whole seconds, rounded up).
     /// Returns when it has ended; an ended one is success. Once asked, the engine owns the timer:
-    /// it runs on when the caller goes away, and of two stops the earlier deadline wins.
+    /// it runs on when the caller goes away, and of two stops the earlier deadline wins. The timer
+    /// dies with the engine: under live-restore a container may outlive its deadline, and the stop
+    /// has to be asked for again.
     fn stop(&self, id: &str, grace: Duration) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Sends a signal, as in `SIGKILL`; an ended container is success.
     fn kill(&self, id: &str, signal: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Removes a container with its anonymous volumes, killing it if it runs; one that is gone
-    /// already is success.
+    /// already is success. [`EngineError::Conflict`] while another removal of it is under way.
     fn remove(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
@@ -206,7 +211,7 @@ pub struct ContainerDetails {
     pub state: EngineState,
     /// Exit code of the last run; 127 and the like after a failed start.
     pub exit_code: i64,
-    /// The kernel's OOM killer ended it.
+    /// The kernel's OOM killer ended it. The engine may miss that and show a plain 137.
     pub oom_killed: bool,
     /// The engine's error text of a failed start.
     pub error: String,
@@ -214,7 +219,7 @@ pub struct ContainerDetails {
     pub created_at: Option<jiff::Timestamp>,
     /// Start of the last run.
     pub started_at: Option<jiff::Timestamp>,
-    /// End of the last run.
+    /// End of the last run; of a very short one it may lie milliseconds before `started_at`.
     pub finished_at: Option<jiff::Timestamp>,
     /// Addresses on its networks, IPv4 first.
     pub ips: Vec<IpAddr>,
@@ -237,7 +242,8 @@ pub struct EngineEvent {
     pub action: EngineAction,
     /// The container.
     pub id: String,
-    /// Labels of the container.
+    /// Labels of the container, but for those with the names of Docker's own attributes (`image`,
+    /// `name`, `exitCode`…), which Docker overwrites in its events.
     pub labels: BTreeMap<String, String>,
 }
 

@@ -14,6 +14,7 @@ use crate::time::Clock;
 use bollard::{Docker, body_full, errors::Error, query_parameters as query};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use hyper::body::Bytes;
+use serde_json::json;
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -173,17 +174,17 @@ impl Engine for DockerEngine {
 
     async fn list(&self, key: &str, value: &str) -> Result<Vec<ContainerSummary>> {
         let operation = format!("list {key}={value}");
-        let filters = HashMap::from([("label", vec![format!("{key}={value}")])]);
-        let options = query::ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let rows = self.short(&operation, READ_LIMIT, self.docker.list_containers(Some(options))).await?;
-        rows.into_iter().map(narrow::summary).collect::<std::result::Result<_, _>>().map_err(protocol(&operation))
+        let filters = json!({ "label": [format!("{key}={value}")] }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", transport::percent_encoded(&filters));
+        let answer = self.short(&operation, READ_LIMIT, transport::get(&self.socket, &path)).await?;
+        narrow::summaries(&answer).map_err(protocol(&operation))
     }
 
     async fn inspect(&self, id: &str) -> Result<ContainerDetails> {
         let operation = on_container("inspect", id)?;
-        let call = self.docker.inspect_container(id, None);
-        let answer = self.short(&operation, READ_LIMIT, call).await?;
-        narrow::details(answer).map_err(protocol(&operation))
+        let path = format!("/containers/{id}/json");
+        let answer = self.short(&operation, READ_LIMIT, transport::get(&self.socket, &path)).await?;
+        narrow::details(&answer).map_err(protocol(&operation))
     }
 
     async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {

@@ -5,18 +5,12 @@ use crate::engine::{
     ImageDetails,
 };
 use bollard::{errors::Error, models};
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-};
+use serde::Deserialize;
+use std::{collections::BTreeMap, net::IpAddr};
 
-/// An answer without an id, name or state is not one.
+/// What an answer can not be without.
 fn required<T>(value: Option<T>, what: &str) -> Result<T, String> {
     value.ok_or_else(|| format!("no {what} in the answer"))
-}
-
-fn labels(labels: Option<HashMap<String, String>>) -> BTreeMap<String, String> {
-    labels.into_iter().flatten().collect()
 }
 
 fn state(word: &str) -> EngineState {
@@ -34,51 +28,124 @@ fn state(word: &str) -> EngineState {
 }
 
 /// Docker writes "never" as a moment of the year 1.
-fn time(text: Option<&str>) -> Option<jiff::Timestamp> {
-    text?.parse().ok().filter(|time| *time > jiff::Timestamp::UNIX_EPOCH)
+fn time(text: &str) -> Option<jiff::Timestamp> {
+    text.parse().ok().filter(|time| *time > jiff::Timestamp::UNIX_EPOCH)
 }
 
-pub(super) fn summary(row: models::ContainerSummary) -> Result<ContainerSummary, String> {
-    let names = row.names.unwrap_or_default();
+/// One row of a list.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    id: String,
+    names: Vec<String>,
+    #[serde(default)]
+    labels: Option<BTreeMap<String, String>>,
+    state: String,
+}
+
+pub(super) fn summaries(answer: &[u8]) -> Result<Vec<ContainerSummary>, String> {
+    let rows: Vec<Row> = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    rows.into_iter().map(summary).collect()
+}
+
+fn summary(row: Row) -> Result<ContainerSummary, String> {
     // The other names are link aliases, `/other/alias`.
-    let own = names.into_iter().find(|name| !name.trim_start_matches('/').contains('/'));
+    let own = row.names.into_iter().find(|name| !name.trim_start_matches('/').contains('/'));
     let name = required(own, "name")?.trim_start_matches('/').to_owned();
-    Ok(ContainerSummary {
-        id: required(row.id, "id")?,
-        name,
-        labels: labels(row.labels),
-        state: state(required(row.state, "state")?.as_ref()),
-    })
+    Ok(ContainerSummary { id: row.id, name, labels: row.labels.unwrap_or_default(), state: state(&row.state) })
 }
 
-pub(super) fn details(answer: models::ContainerInspectResponse) -> Result<ContainerDetails, String> {
-    let run = required(answer.state, "state")?;
-    let mut ips = Vec::new();
-    let networks = answer.network_settings.and_then(|n| n.networks).unwrap_or_default();
-    // A hash map: sorted, so that the same container always shows the same first address.
-    for (_, endpoint) in networks.into_iter().collect::<BTreeMap<_, _>>() {
-        let texts = [endpoint.ip_address, endpoint.global_ipv6_address];
-        ips.extend(texts.into_iter().flatten().filter_map(|text| text.parse::<IpAddr>().ok()));
-    }
+/// An inspected container, as far as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    name: String,
+    #[serde(default)]
+    created: String,
+    state: Run,
+    #[serde(default)]
+    image: String,
+    #[serde(default)]
+    resolv_conf_path: String,
+    #[serde(default)]
+    config: Config,
+    #[serde(default)]
+    host_config: HostConfig,
+    #[serde(default)]
+    network_settings: NetworkSettings,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Run {
+    status: String,
+    #[serde(default)]
+    exit_code: i64,
+    #[serde(default, rename = "OOMKilled")]
+    oom_killed: bool,
+    #[serde(default)]
+    error: String,
+    #[serde(default)]
+    started_at: String,
+    #[serde(default)]
+    finished_at: String,
+    #[serde(default)]
+    pid: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Config {
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct HostConfig {
+    network_mode: String,
+    oom_score_adj: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct NetworkSettings {
+    networks: Option<BTreeMap<String, Endpoint>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Endpoint {
+    #[serde(rename = "IPAddress")]
+    ipv4: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    ipv6: String,
+}
+
+pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
+    let answer: Inspected = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let run = answer.state;
+    let endpoints = answer.network_settings.networks.into_iter().flatten();
+    let texts = endpoints.flat_map(|(_, endpoint)| [endpoint.ipv4, endpoint.ipv6]);
+    let mut ips: Vec<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
     ips.sort_by_key(IpAddr::is_ipv6);
-    let host = answer.host_config.unwrap_or_default();
     Ok(ContainerDetails {
-        id: required(answer.id, "id")?,
-        name: required(answer.name, "name")?.trim_start_matches('/').to_owned(),
-        labels: labels(answer.config.and_then(|c| c.labels)),
-        state: state(required(run.status, "status")?.as_ref()),
-        exit_code: run.exit_code.unwrap_or_default(),
-        oom_killed: run.oom_killed.unwrap_or_default(),
-        error: run.error.unwrap_or_default(),
-        created_at: time(answer.created.as_deref()),
-        started_at: time(run.started_at.as_deref()),
-        finished_at: time(run.finished_at.as_deref()),
+        id: answer.id,
+        name: answer.name.trim_start_matches('/').to_owned(),
+        labels: answer.config.labels.unwrap_or_default(),
+        state: state(&run.status),
+        exit_code: run.exit_code,
+        oom_killed: run.oom_killed,
+        error: run.error,
+        created_at: time(&answer.created),
+        started_at: time(&run.started_at),
+        finished_at: time(&run.finished_at),
         ips,
-        image_id: answer.image.unwrap_or_default(),
-        pid: run.pid.unwrap_or_default(),
-        network_mode: host.network_mode.unwrap_or_default(),
-        oom_score_adj: host.oom_score_adj.unwrap_or_default(),
-        resolv_conf_path: answer.resolv_conf_path.unwrap_or_default(),
+        image_id: answer.image,
+        pid: run.pid,
+        network_mode: answer.host_config.network_mode,
+        oom_score_adj: answer.host_config.oom_score_adj,
+        resolv_conf_path: answer.resolv_conf_path,
     })
 }
 
@@ -88,7 +155,7 @@ const EVENT_ATTRIBUTES: [&str; 6] = ["image", "name", "exitCode", "signal", "exe
 pub(super) fn event(message: models::EventMessage) -> Result<EngineEvent, String> {
     let action = required(message.action, "action")?;
     let actor = required(message.actor, "actor")?;
-    let mut labels = labels(actor.attributes);
+    let mut labels: BTreeMap<_, _> = actor.attributes.into_iter().flatten().collect();
     labels.retain(|key, _| !EVENT_ATTRIBUTES.contains(&key.as_str()));
     // Some actions carry text after a colon.
     let action = match action.split(':').next().unwrap_or_default() {

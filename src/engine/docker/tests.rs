@@ -64,6 +64,20 @@ async fn statuses_become_the_kinds_of_error() {
 }
 
 #[tokio::test]
+async fn what_is_read_all_the_time_is_asked_for_as_docker_wants_it() {
+    let (_dir, engine, asked) = answer_once(&http("200 OK", "[]"));
+    assert_eq!(engine.list("io.x/a b", "\"é&").await, Ok(Vec::new()));
+    let encoded = "%7B%22label%22%3A%5B%22io.x%2Fa%20b%3D%5C%22%C3%A9%26%22%5D%7D";
+    assert_eq!(asked.await.unwrap(), format!("GET /containers/json?all=true&filters={encoded} HTTP/1.1"));
+    let (_dir, engine, asked) = answer_once(&http("404 Not Found", r#"{"message":"No such container: web"}"#));
+    let error = engine.inspect("web").await.unwrap_err();
+    assert_eq!(error.to_string(), "inspect web: not found: No such container: web");
+    assert_eq!(asked.await.unwrap(), "GET /containers/web/json HTTP/1.1");
+    let (_dir, engine, _asked) = answer_once(&http("502 Bad Gateway", "<html>"));
+    assert_eq!(engine.inspect("web").await.unwrap_err().to_string(), "inspect web: refused: <html>");
+}
+
+#[tokio::test]
 async fn what_is_so_already_is_success() {
     let (_dir, engine, _asked) = answer_once("HTTP/1.1 304 Not Modified\r\n\r\n");
     engine.start("web").await.unwrap();
@@ -97,7 +111,7 @@ async fn a_cut_or_senseless_answer_is_told_apart() {
     assert!(matches!(engine.list("a", "b").await, Err(EngineError::Protocol { .. })));
     let (_dir, engine, _asked) = answer_once(&http("200 OK", r#"[{"Id":"5","Names":["/x"]}]"#));
     let error = engine.list("a", "b").await.unwrap_err();
-    assert_eq!(error.to_string(), "list a=b: unexpected answer: no state in the answer");
+    assert_eq!(error.to_string(), "list a=b: unexpected answer: missing field `State` at line 1 column 26");
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,14 +195,15 @@ fn an_inspected_container_is_narrowed() {
         "ResolvConfPath": "/var/lib/docker/containers/d164/resolv.conf",
         "State": {"Status": "exited", "ExitCode": 137, "OOMKilled": true, "Error": "", "Pid": 0,
             "StartedAt": "2026-11-21T09:40:07.902931507Z", "FinishedAt": "0001-01-01T00:00:00Z"},
-        "Config": {"Labels": {"a": "b"}},
+        "Config": {"Labels": {"a": "b"}}, "HostConfig": {"NetworkMode": "host", "OomScoreAdj": -998, "New": "word"},
         "NetworkSettings": {"Networks": {
             "z": {"IPAddress": "10.0.0.2", "GlobalIPv6Address": ""},
             "b": {"IPAddress": "", "GlobalIPv6Address": "fd00::2"}}}});
-    let details = narrow::details(serde_json::from_value(answer).unwrap()).unwrap();
+    let details = narrow::details(answer.to_string().as_bytes()).unwrap();
     assert_eq!((details.name.as_str(), details.state, details.exit_code), ("k8s_web", EngineState::Exited, 137));
     assert!(details.oom_killed && details.started_at.is_some() && details.finished_at.is_none());
     assert_eq!(details.ips.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.0.0.2", "fd00::2"]);
+    assert_eq!((details.network_mode.as_str(), details.oom_score_adj), ("host", -998));
     assert_eq!(details.labels, [("a".to_owned(), "b".to_owned())].into());
 }
 
@@ -213,7 +228,10 @@ fn version_and_info_are_merged() {
 
 #[test]
 fn a_summary_takes_its_own_name_among_link_aliases() {
-    let row = json!({"Id": "1", "Names": ["/other/alias", "/web"], "State": "stopping", "Labels": null});
-    let summary = narrow::summary(serde_json::from_value(row).unwrap()).unwrap();
-    assert_eq!((summary.name.as_str(), summary.state), ("web", EngineState::Running));
+    let rows = json!([{"Id": "1", "Names": ["/other/alias", "/web"], "State": "stopping", "Labels": null},
+        {"Id": "2", "Names": ["/new"], "State": "pondering"}]);
+    let rows = narrow::summaries(rows.to_string().as_bytes()).unwrap();
+    assert_eq!((rows[0].name.as_str(), rows[0].state), ("web", EngineState::Running));
+    // A word of a newer engine is not the end of the list.
+    assert_eq!(rows[1].state, EngineState::Other);
 }

@@ -3,12 +3,26 @@
 //! bollard's own Unix transport needs the socket to exist when the client is made and does not tell
 //! when an answer's head has come. This one connects at each request, so a daemon may start before
 //! its engine, and reports the head, so that a subscription is known to stand.
+//!
+//! [`get`] hands over an answer's bytes, for the two answers that are read all the time and that
+//! bollard's models would make both dear and brittle: a word unknown to this build anywhere in the
+//! thousand fields of an inspect would fail it.
 
-use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, errors::Error};
-use hyper::{Response, Uri, body::Incoming, client::conn::http1, header, header::HeaderValue};
+use bollard::{API_DEFAULT_VERSION, BollardRequest, Docker, body_full, errors::Error};
+use hyper::{
+    Request, Response, Uri,
+    body::{Body, Bytes, Incoming},
+    client::conn::http1,
+    header,
+    header::HeaderValue,
+};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use std::{
+    fmt::Write,
+    future::poll_fn,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{net::UnixStream, sync::oneshot};
@@ -42,6 +56,45 @@ fn build(socket: &Path, head: Option<oneshot::Sender<()>>) -> Result<Docker, Err
         }
     };
     Docker::connect_with_custom_transport(transport, Some("http://docker"), NO_LIMIT, API_DEFAULT_VERSION)
+}
+
+/// The body of the answer to a GET, which an error of the engine's is not.
+pub(super) async fn get(socket: &Path, path_and_query: &str) -> Result<Vec<u8>, Error> {
+    let request = Request::get(path_and_query).body(body_full(Bytes::new()))?;
+    let response = send(socket, request).await?;
+    let status = response.status();
+    let mut incoming = response.into_body();
+    let mut body = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut incoming).poll_frame(context)).await {
+        if let Ok(data) = frame?.into_data() {
+            body.extend_from_slice(&data);
+        }
+    }
+    if status.is_success() {
+        return Ok(body);
+    }
+    let message = serde_json::from_slice(&body)
+        .map_or_else(|_| String::from_utf8_lossy(&body).into_owned(), |ErrorAnswer { message }: ErrorAnswer| message);
+    Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
+}
+
+#[derive(Deserialize)]
+struct ErrorAnswer {
+    message: String,
+}
+
+/// `text` as it may stand in a query.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a string can not fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
 }
 
 async fn send(socket: &Path, mut request: BollardRequest) -> Result<Response<Incoming>, Error> {

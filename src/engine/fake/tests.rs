@@ -268,3 +268,45 @@ async fn an_engine_nobody_holds_leaves_no_task_behind() {
     tokio::task::yield_now().await;
     assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), before);
 }
+
+/// A little of everything, at several tasks.
+async fn busy_hour() -> String {
+    let e = engine();
+    e.behave(|launch| match launch.name {
+        "a" => Behaviour::exits(1, 7 * S),
+        "b" => Behaviour::runs().ignoring_sigterm(),
+        _ => Behaviour::runs().on_sigterm(0, 2 * S),
+    });
+    e.on_call(|call| if call.n.is_multiple_of(5) { vec![Fault::Delay(S)] } else { Vec::new() });
+    let tasks: Vec<_> = ["a", "b", "c", "d"]
+        .into_iter()
+        .map(|name| {
+            let e = e.clone();
+            tokio::spawn(async move {
+                for round in 0..10 {
+                    let id = running(&e, name).await;
+                    tokio::time::sleep(round * S).await;
+                    e.stop(&id, 3 * S).await.unwrap();
+                    e.remove(&id).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    e.trace()
+}
+
+#[test]
+fn the_same_scenario_has_the_same_history() {
+    let play = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(busy_hour())
+    };
+    let first = play();
+    assert!(first.lines().count() > 300, "{first}");
+    for _ in 0..3 {
+        assert_eq!(play(), first);
+    }
+}
