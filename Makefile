@@ -24,6 +24,8 @@ unexport KUBELET_LITE_TEST_ENGINE
 # nextest if it is there: one summary, and a process for each test.
 nextest := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 run_tests := $(if $(nextest),$(CARGO) nextest run --locked,$(CARGO) test --locked)
+# Those marked ignored need root: they mount file systems.
+with_ignored := $(if $(nextest),--run-ignored all,-- --include-ignored)
 
 define step
 @printf '\n== %s\n' "$(1)"
@@ -77,7 +79,7 @@ doctest:
 .PHONY: test-all
 test-all:
 	$(call step,unit tests; simulation with $(SCHEDULES) schedules; Docker Engine)
-	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(run_tests)
+	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(run_tests) $(with_ignored)
 
 .PHONY: test-unit
 test-unit: ## tests beside the code: no engine, no root

@@ -123,8 +123,8 @@ pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
                 found.push(written.entry(name, Warned, "Docker can not limit huge pages of a container"));
             }
             _ => {
-                let reason = "there is no device plug-in to provide it; remove it";
-                found.push(written.entry(name, Refused, reason));
+                let reason = "there is no device plug-in to provide it: it has no effect, as on a kubelet without one";
+                found.push(written.entry(name, Warned, reason));
             }
         }
     }

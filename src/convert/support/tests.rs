@@ -162,7 +162,7 @@ fn verdicts() {
             &[
                 ("spec.containers[0].resources.limits[ephemeral-storage]", Approximated),
                 ("spec.containers[0].resources.limits[hugepages-2Mi]", Warned),
-                ("spec.containers[0].resources.limits[nvidia.com/gpu]", Refused),
+                ("spec.containers[0].resources.limits[nvidia.com/gpu]", Warned),
             ],
         ),
         ("containers: [{name: c, image: i, restartPolicy: Never}]", &[("spec.containers[0].restartPolicy", Refused)]),
