@@ -188,6 +188,16 @@ impl Owners<'_> {
         previous.or_else(|| self.incumbents.get(key)).map(|source| source.path.as_path())
     }
 
+    /// Whether one of these pods is exactly what was to run before, from a file that is gone.
+    fn moved(&self, content: &Content, contents: &BTreeMap<&Path, Arc<Content>>) -> bool {
+        let Content::Pods(pods) = content else { return false };
+        let same = |before: &Pod, pod: &Pod| before.uid == pod.uid && before.config_hash == pod.config_hash;
+        pods.iter().any(|pod| {
+            let before = self.previous.pods.get(&pod.key);
+            before.is_some_and(|before| !contents.contains_key(&*before.source.path) && same(before, pod))
+        })
+    }
+
     fn of(&self, claim: &Claim) -> Option<&Path> {
         match claim {
             Claim::Name(key) => self.of_name(key),
@@ -234,10 +244,13 @@ fn clashes<'a>(contents: &BTreeMap<&'a Path, Arc<Content>>, owners: &Owners<'_>)
         if refused.len() > before {
             continue;
         }
-        // Among newcomers the file that sorts first wins.
+        // Among newcomers one that changes nothing wins (the owner under another name), else the file
+        // that sorts first.
         let mut first: BTreeMap<&Claim, &Path> = BTreeMap::new();
         let mut losers = Vec::new();
-        for (path, all) in claimed_by.iter().filter(|(path, _)| !refused.contains_key(*path)) {
+        let mut newcomers: Vec<_> = claimed_by.iter().filter(|(path, _)| !refused.contains_key(*path)).collect();
+        newcomers.sort_by_key(|(path, _)| !contents.get(*path).is_some_and(|content| owners.moved(content, contents)));
+        for (path, all) in newcomers {
             match all.iter().find_map(|(claim, document)| Some((claim, document, *first.get(claim)?))) {
                 Some((claim, document, holder)) => {
                     losers

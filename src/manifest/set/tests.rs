@@ -1,7 +1,8 @@
 use super::*;
 use Row::{Broken, Good};
 
-/// One file of a snapshot: pods by name, `name=uid`, or `name!` for one that can not be resolved.
+/// One file of a snapshot: pods by name, `name=uid`, `name@image`, or `name!` for one that can not be
+/// resolved.
 #[derive(Clone, Copy)]
 enum Row {
     /// Good as it stands.
@@ -22,12 +23,14 @@ fn node() -> Node {
 fn objects(names: &str) -> Arc<Vec<Object>> {
     let pod = |(document, text): (usize, &str)| {
         let impossible = text.ends_with('!');
-        let (name, uid) = text.trim_end_matches('!').split_once('=').unwrap_or((text.trim_end_matches('!'), ""));
+        let text = text.trim_end_matches('!');
+        let (text, image) = text.split_once('@').unwrap_or((text, "i"));
+        let (name, uid) = text.split_once('=').unwrap_or((text, ""));
         let (namespace, name) = name.split_once('/').unwrap_or(("", name));
         let policy = if impossible { "Sometimes" } else { "Always" };
         let pod = serde_json::json!({
             "metadata": {"name": name, "namespace": namespace, "uid": uid},
-            "spec": {"restartPolicy": policy, "containers": [{"name": "c", "image": "i"}]},
+            "spec": {"restartPolicy": policy, "containers": [{"name": "c", "image": image}]},
         });
         Object::Pod { document, pod: Box::new(serde_json::from_value(pod).unwrap()) }
     };
@@ -237,6 +240,16 @@ fn several_looks() {
             "x:a",
             &[&[("a", Good("x"))], &[("b", Good("x"))], &[("a", Good("x")), ("b", Good("x"))]],
             "run [x:b] hold [a] say [a(duplicate-pod)]",
+        ),
+        (
+            "a renamed owner stays the owner, whoever else wants its name",
+            "x:m",
+            &[
+                &[("m", Good("x@1"))],
+                &[("a", Good("x@2")), ("m", Good("x@1"))],
+                &[("a", Good("x@2")), ("z", Good("x@1"))],
+            ],
+            "run [x:z] hold [a] say [a(duplicate-pod)]",
         ),
         (
             "an impossible edit keeps the pods",

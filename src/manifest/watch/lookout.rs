@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 /// periodic look.
 const MAX_WATCHES: usize = 64;
 /// Hints that wait at most; more are told as one [`Hint::Everything`].
-const MAX_HINTS: usize = 1024;
+pub const MAX_HINTS: usize = 1024;
 
 /// Whoever looks.
 pub struct Lookout {
@@ -278,12 +278,19 @@ impl Lookout {
 
     fn make_watcher(&self) -> notify::Result<INotifyWatcher> {
         let (queue, overflow, interest) = (self.hints.clone(), self.overflow.clone(), self.interest.subscribe());
+        let mut last = None;
         let handler = move |event: notify::Result<notify::Event>| {
             let hints = match event {
                 Ok(event) => hints(&event, &interest.borrow()),
                 Err(_) => vec![Hint::Everything],
             };
             for hint in hints {
+                // Whoever writes without end must not fill the queue: as long as it is not empty, the
+                // same hint as the last one says nothing new.
+                if queue.capacity() < queue.max_capacity() && last.as_ref() == Some(&hint) {
+                    continue;
+                }
+                last = Some(hint.clone());
                 if queue.try_send(hint).is_err() {
                     overflow.store(true, Ordering::Relaxed);
                 }

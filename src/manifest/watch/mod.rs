@@ -135,7 +135,7 @@ where
             }
             loop {
                 let wake = self.wake(looked_at);
-                // Cancel-safe: each arm only waits.
+                // Cancel-safe: each arm only waits. The timer goes before the hints, which may never end.
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
@@ -144,10 +144,10 @@ where
                         waiting.push(reply);
                         break;
                     }
+                    () = self.clock.sleep_until(wake) => break,
                     hint = self.hints.next() => if self.absorb(hint) {
                         break;
                     },
-                    () = self.clock.sleep_until(wake) => break,
                 }
                 tokio::time::sleep(BATCH).await;
             }
@@ -162,11 +162,12 @@ where
         first.unwrap_or(looked_at).max(looked_at + BATCH)
     }
 
-    /// Takes a hint and all that wait behind it; says whether to look at once.
+    /// Takes a hint and those that wait behind it; says whether to look at once.
     fn absorb(&mut self, first: Hint) -> bool {
         let now = self.clock.now();
         let mut at_once = false;
         let mut next = Some(first);
+        let mut taken = 0;
         while let Some(hint) = next {
             match hint {
                 Hint::File(path, sign) => {
@@ -182,7 +183,9 @@ where
                     at_once = true;
                 }
             }
-            next = self.hints.try_next();
+            // No more than a full queue: they may come as fast as they are taken.
+            taken += 1;
+            next = if taken < lookout::MAX_HINTS { self.hints.try_next() } else { None };
         }
         at_once
     }
