@@ -36,10 +36,16 @@ impl Behaviour {
         Self { end: Some((137, after)), oom: true, ..Self::runs() }
     }
 
-    /// Can not be started: the engine answers 400 with `message`, and the container stays `created`
-    /// with exit code 127.
+    /// Can not be started for want of its program: the engine answers 400 with `message`, and the
+    /// container stays `created` with exit code 127.
     pub fn fails_to_start(message: &str) -> Self {
-        Self { start: StartOutcome::Fails { status: 400, exit_code: 127, message: message.to_owned() }, ..Self::runs() }
+        Self::fails_to_start_with(400, 127, message)
+    }
+
+    /// Can not be started: status of the answer, exit code it keeps, text. What runc refuses, a negative
+    /// `oom_score_adj` without the privilege for instance, is 500 and 128.
+    pub fn fails_to_start_with(status: u16, exit_code: i64, message: &str) -> Self {
+        Self { start: StartOutcome::Fails { status, exit_code, message: message.to_owned() }, ..Self::runs() }
     }
 
     /// Never ends at its stop signal: only SIGKILL ends it.

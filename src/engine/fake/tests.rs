@@ -47,11 +47,15 @@ async fn programs_follow_the_table_by_name_and_attempt() {
         ("k8s_a_p_n_u_0", 0..=0, Behaviour::exits(3, S)),
         ("k8s_a_p_n_u_1", 1..=1, Behaviour::out_of_memory(S)),
         ("bad", 0..=9, Behaviour::fails_to_start("no such file")),
+        ("runc", 0..=9, Behaviour::fails_to_start_with(500, 128, "runc create failed")),
     ]);
     let first = running(&e, "k8s_a_p_n_u_0").await;
     let second = running(&e, "k8s_a_p_n_u_1").await;
     let bad = e.create("bad", body()).await.unwrap();
     assert!(matches!(e.start(&bad).await, Err(EngineError::Refused { status: 400, .. })));
+    let runc = e.create("runc", body()).await.unwrap();
+    assert!(matches!(e.start(&runc).await, Err(EngineError::Refused { status: 500, .. })));
+    assert_eq!(e.container(&runc).unwrap().exit_code, 128);
     tokio::time::sleep(S).await;
     let (first, second, bad) = (e.container(&first), e.container(&second), e.container(&bad));
     assert_eq!(first.map(|c| (c.exit_code, c.oom_killed)), Some((3, false)));
