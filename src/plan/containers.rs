@@ -173,11 +173,15 @@ impl Planner<'_> {
     /// Why a container behind a held one does not run.
     fn note_waiting(&mut self, sync: &Sync<'_>, container: &Container) {
         let waiting = match sync.newest_here(container).map(|i| (i, &i.state)) {
-            None | Some((_, ContainerState::Created)) => {
-                // Pulls run ahead of starts.
-                self.ensure_image(container);
+            None => {
+                // Pulls run ahead of starts; what is being made has its image.
+                let own = Target::Container(sync.pod.uid.clone(), container.name.clone());
+                if !self.input.in_flight.contains_key(&own) {
+                    self.ensure_image(container);
+                }
                 sync.creating()
             }
+            Some((_, ContainerState::Created)) => sync.creating(),
             Some((ended, ContainerState::Exited { code, .. })) if restarts(sync.policy(container), *code) => {
                 match self.crash_loop(ended) {
                     Some((delay, until)) if self.input.now < until => WaitingReason::CrashLoopBackOff { delay, until },

@@ -1,0 +1,17 @@
+//! Stories of one node: the real daemon on a real Docker Engine, each with an engine of its own.
+//!
+//! What is claimed here is what an operator would see: which containers run, which kept their ids,
+//! what is left. Every wait is for a value.
+
+// Stories and their helpers are not themselves test functions, where these would be allowed.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod by_hand;
+mod crash;
+mod engine_away;
+mod fields;
+mod life;
+mod node;
+mod signals;
+#[path = "../support/mod.rs"]
+mod support;
