@@ -215,6 +215,12 @@ fn hosts_is_rewritten_in_place() {
     // Containers that run mount the inode.
     assert_eq!(fs::metadata(&path).expect("hosts").ino(), before.ino());
 
+    // A container has blown it up; it is not read back into memory.
+    let blown_up = OpenOptions::new().write(true).open(&path).expect("hosts");
+    blown_up.set_len(1 << 40).expect("a sparse file");
+    room.prepare_container(&pod, 0, 2, &["172.17.0.3"]).expect("prepared");
+    assert!(text(&path).ends_with("172.17.0.3\th\n"));
+
     let host_network = room
         .pod("hostNetwork: true\nhostAliases: [{ip: 192.0.2.1, hostnames: [a]}]\ncontainers: [{name: c, image: i}]");
     room.prepare_container(&host_network, 0, 0, &[]).expect("prepared");
