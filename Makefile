@@ -66,9 +66,9 @@ lint: ## format and lints; a warning is an error
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: doc
-doc: ## the code's documentation; a warning is an error
+doc: ## the documentation of the code, private items too; a warning is an error
 	$(call step,documentation)
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 
 # nextest does not run these.
 .PHONY: doctest

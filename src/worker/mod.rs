@@ -1,4 +1,4 @@
-//! Doing: one [`PodWorker`] for each pod, and the [`PodManager`](manager::PodManager) that keeps them.
+//! Doing: one [`PodWorker`] for each pod, and the [`PodManager`] that keeps them.
 //!
 //! A worker is the only code that changes its pod's containers. It observes, asks
 //! [`compute_pod_actions`](crate::plan::compute_pod_actions), begins what the plan says, publishes,
