@@ -206,7 +206,6 @@ impl Ledger {
 
     /// The path can not be read. All that is known of its files stays.
     pub fn unavailable(&mut self, reason: String) -> Vec<News> {
-        self.forget_deferred();
         let known = matches!(&self.snapshot.state, DirectoryState::Unavailable(before) if *before == reason);
         if known {
             return Vec::new();
@@ -221,9 +220,12 @@ impl Ledger {
         self.snapshot.state == DirectoryState::Read
     }
 
-    /// Forgets what was about to be removed: it was about another directory.
-    pub fn forget_deferred(&mut self) {
-        self.deferred.clear();
+    /// Forgets what was about to be removed: it was about a directory that is not there now. Returns
+    /// the files that must be read again if they come back.
+    pub fn forget_deferred(&mut self) -> Vec<PathBuf> {
+        let deferred = std::mem::take(&mut self.deferred).into_iter();
+        let content = deferred.filter(|(_, deferred)| matches!(deferred.change, Change::Content { .. }));
+        content.map(|(path, _)| path).collect()
     }
 
     /// Lets those removals count whose time has come. `busy`: other files are on their way in. Returns

@@ -36,6 +36,11 @@ use tokio_util::sync::CancellationToken;
 pub const FILE_CHECK_FREQUENCY: Duration = Duration::from_secs(20);
 /// Pause between two batches of signs, so that somebody who writes without end costs little.
 const BATCH: Duration = Duration::from_millis(2);
+/// How long a look, or the reading of a file, may take before the path counts as unavailable: the server
+/// of a network file system may be gone.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// How long [`WatchHandle::rescan`] waits at most.
+const RESCAN_WAIT: Duration = Duration::from_secs(5);
 /// Pause after a look that failed by a fault of our own.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
 
@@ -52,6 +57,7 @@ pub struct WatchOptions {
 /// async threads, and its panic refuses the file.
 pub struct ManifestWatcher<P> {
     frequency: Duration,
+    unanswered: Duration,
     clock: Clock,
     parser: Arc<P>,
     /// `None` while a look is under way.
@@ -78,13 +84,13 @@ pub struct WatchHandle {
 }
 
 impl WatchHandle {
-    /// Has all files read again now (SIGHUP). Returns when that is done, or the watcher has ended; files
-    /// that are being written come later.
+    /// Has all files read again now (SIGHUP). Returns when that is done, or the watcher has ended, or it
+    /// takes long; files that are being written come later.
     pub async fn rescan(&self) {
         let (reply, done) = oneshot::channel();
-        if self.requests.send(reply).await.is_ok() {
-            // An error is the end of the watcher.
-            done.await.ok();
+        // A full queue is as good: its requests are not served yet.
+        if self.requests.try_send(reply).is_ok() {
+            tokio::time::timeout(RESCAN_WAIT, done).await.ok();
         }
     }
 }
@@ -102,6 +108,7 @@ where
         let (request, requests) = mpsc::channel(8);
         let watcher = Self {
             frequency: options.file_check_frequency,
+            unanswered: UNANSWERED,
             clock,
             parser: Arc::new(parser),
             lookout: Some(lookout),
@@ -208,9 +215,25 @@ where
             Ok(listing) => self.take(listing).await,
             Err(reason) => self.away(reason),
         }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
         if let Some(snapshot) = self.ledger.publish() {
             self.snapshots.send_replace(snapshot);
         }
+    }
+
+    /// Waits for work on the file system, and says so when that does not answer.
+    async fn answer<T>(&mut self, mut work: tokio::task::JoinHandle<T>) -> Result<T, tokio::task::JoinError> {
+        // Cancel-safe: a dropped handle leaves the work alone.
+        if let Ok(answer) = tokio::time::timeout(self.unanswered, &mut work).await {
+            return answer;
+        }
+        let reason = format!("{} has not answered for {} s", self.path.display(), self.unanswered.as_secs());
+        self.ledger.unavailable(reason).iter().for_each(ledger::News::log);
+        self.publish();
+        work.await
     }
 
     async fn find(&mut self) -> Option<Found> {
@@ -227,7 +250,7 @@ where
             let found = lookout.look();
             (lookout, found)
         });
-        match look.await {
+        match self.answer(look).await {
             Ok((lookout, found)) => {
                 self.lookout = Some(lookout);
                 Some(found)
@@ -244,8 +267,7 @@ where
         self.away_since = None;
         let directory = listing.directory.as_ref().map(|(_, ident)| *ident);
         if std::mem::replace(&mut self.directory, directory) != directory {
-            self.settle.forget_signs();
-            self.ledger.forget_deferred();
+            self.forget_what_was_told();
         }
         let found: BTreeMap<_, _> =
             listing.files.into_iter().map(|(path, seen)| (path, self.dated(seen, now))).collect();
@@ -279,12 +301,19 @@ where
     /// The path can not be read. That is told when it lasts, save at the start.
     fn away(&mut self, reason: String) {
         let now = self.clock.now();
-        self.settle.forget_signs();
-        self.ledger.forget_deferred();
+        self.forget_what_was_told();
         let since = *self.away_since.get_or_insert(now);
         if !self.ledger.is_available() || now.since(since) >= QUIET {
             self.away_since = None;
             self.ledger.unavailable(reason).iter().for_each(ledger::News::log);
+        }
+    }
+
+    /// The directory is another, or not there.
+    fn forget_what_was_told(&mut self) {
+        self.settle.forget_signs();
+        for path in self.ledger.forget_deferred() {
+            self.settle.doubt_file(&path);
         }
     }
 
@@ -327,7 +356,7 @@ where
         }
     }
 
-    async fn judge(&self, path: &Path, fingerprint: Fingerprint) -> Judged {
+    async fn judge(&mut self, path: &Path, fingerprint: Fingerprint) -> Judged {
         let (parser, known) = (self.parser.clone(), self.ledger.digest(path));
         let (file, name) = (path.to_owned(), path.display().to_string());
         let judge = tokio::task::spawn_blocking(move || match scan::read(&file, &fingerprint) {
@@ -338,7 +367,7 @@ where
                 if known == Some(digest) { Judged::Same } else { Judged::New(parser(&file, &bytes), digest) }
             }
         });
-        judge.await.unwrap_or_else(|error| {
+        self.answer(judge).await.unwrap_or_else(|error| {
             // The panic itself is in the log; the file must not be tried again and again.
             let message = format!("kubelet-lite failed on this file, which is a bug of its own: {error}");
             Judged::unusable(Path::new(&name), "internal-error", &message, "please report it with the file")

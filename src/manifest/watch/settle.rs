@@ -146,6 +146,13 @@ impl Settle {
         self.files.values_mut().for_each(|track| track.doubted = true);
     }
 
+    /// Has a file read again.
+    pub fn doubt_file(&mut self, path: &Path) {
+        if let Some(track) = self.files.get_mut(path) {
+            track.doubted = true;
+        }
+    }
+
     /// Forgets the signs: they were about another directory.
     pub fn forget_signs(&mut self) {
         for track in self.files.values_mut() {
@@ -162,7 +169,8 @@ impl Settle {
                 if !track.signed && track.seen.is_some() {
                     track.changed_at = now;
                 }
-                *track = Track { read: track.read.take(), changed_at: track.changed_at, ..Track::default() };
+                let (changed_at, doubted) = (track.changed_at, track.doubted);
+                *track = Track { read: track.read.take(), changed_at, doubted, ..Track::default() };
             }
         }
         self.files.retain(|path, track| track.read.is_some() || found.contains_key(path));

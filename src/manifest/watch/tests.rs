@@ -36,6 +36,8 @@ struct Watched {
     handle: WatchHandle,
     /// All that the parser was given, as `file:content`.
     parsed: Arc<Mutex<Vec<String>>>,
+    /// Makes the next reading wait for this channel's end.
+    hang: Arc<Mutex<Option<std::sync::mpsc::Receiver<()>>>>,
     _stop: tokio_util::sync::DropGuard,
 }
 
@@ -49,7 +51,11 @@ impl Watched {
         prepare(top.path());
         let parsed = Arc::new(Mutex::new(Vec::new()));
         let log = parsed.clone();
+        let hang: Arc<Mutex<Option<std::sync::mpsc::Receiver<()>>>> = Arc::default();
+        let hangs = hang.clone();
         let parser: Parser = Box::new(move |path, bytes| {
+            let wait = hangs.lock().unwrap().take();
+            wait.map(|end| end.recv());
             let name = path.file_name().unwrap().to_string_lossy();
             log.lock().unwrap().push(format!("{name}:{}", String::from_utf8_lossy(bytes)));
             parse(path, bytes)
@@ -59,7 +65,7 @@ impl Watched {
         adjust(&mut watcher);
         let stop = CancellationToken::new();
         tokio::spawn(watcher.run(stop.clone()));
-        Self { top, handle, parsed, _stop: stop.drop_guard() }
+        Self { top, handle, parsed, hang, _stop: stop.drop_guard() }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -437,6 +443,28 @@ async fn a_fault_of_the_parser_costs_one_file() {
     assert_eq!(refused.files[&watched.path("manifests/a.yaml")].diagnostics[0].code, "internal-error");
     watched.put("manifests/b.yaml", "y");
     watched.until("a.yaml!= b.yaml=y").await;
+}
+
+#[tokio::test]
+async fn a_file_system_that_does_not_answer_is_told_and_holds_nobody_up() {
+    let watched = Watched::start_with(
+        "manifests",
+        |top| {
+            fs::create_dir(top.join("manifests")).unwrap();
+            fs::write(top.join("manifests/a.yaml"), "x").unwrap();
+        },
+        |watcher| watcher.unanswered = Duration::from_millis(20),
+    );
+    watched.until("a.yaml=x").await;
+    // As the reading of a file hangs, so does this: until the other end is opened.
+    let (end, hang) = std::sync::mpsc::channel::<()>();
+    *watched.hang.lock().unwrap() = Some(hang);
+    watched.put("manifests/a.yaml", "y");
+    let away = watched.until("unavailable a.yaml=x").await;
+    let reason = format!("{} has not answered for 0 s", watched.path("manifests").display());
+    assert_eq!(away.state, DirectoryState::Unavailable(reason));
+    drop(end);
+    watched.until("a.yaml=y").await;
 }
 
 #[tokio::test]

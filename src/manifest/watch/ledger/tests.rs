@@ -148,6 +148,8 @@ fn a_removal_is_called_off() {
     assert_eq!(book.files(), "a=x,y b=z c!=w");
     // The directory went away.
     book.gone("a", 9000);
+    assert_eq!(book.take("b", "v", 9000), "");
+    assert_eq!(book.ledger.forget_deferred(), [PathBuf::from("b")], "to be read again");
     assert_eq!(told(&book.ledger.unavailable("gone".into())), "unavailable gone");
     assert_eq!(told(&book.ledger.unavailable("gone".into())), "", "said once");
     assert_eq!(book.settle(19_000, false), "");

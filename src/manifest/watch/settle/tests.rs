@@ -175,9 +175,18 @@ fn a_file_that_goes_is_told_with_the_time() {
     sim.remove("b").sign(7000, "b", Left);
     sim.settle.forget_signs();
     sim.look(7100, "gone b since 7100");
+    // Back, and to be read again for another reason.
+    sim.settle.doubt_file(Path::new("b"));
+    sim.look(7200, "gone b since 7100")
+        .put("b", regular(2, 1), 0)
+        .look(7300, "")
+        .wakes(7450)
+        .look(7450, "read b")
+        .remove("b");
+    sim.look(7500, "gone b since 7500").wakes(None);
     // Never read, and gone.
-    sim.put("d", regular(4, 1), 8000).sign(8000, "d", Made).look(8001, "gone b since 7100");
-    sim.remove("d").look(8100, "gone b since 7100").wakes(None);
+    sim.put("d", regular(4, 1), 8000).sign(8000, "d", Made).look(8001, "gone b since 7500");
+    sim.remove("d").look(8100, "gone b since 7500").wakes(None);
     assert!(!sim.settle.is_busy());
 }
 
