@@ -158,6 +158,35 @@ impl PodAction {
         }
     }
 
+    /// The container (or pause container) it changes, if that exists already. Two actions on one
+    /// instance never overlap, though a start and a stop have different targets.
+    pub fn instance(&self) -> Option<&ContainerId> {
+        match self {
+            Self::StartSandbox { id, .. }
+            | Self::StopSandbox { id }
+            | Self::RemoveSandbox { id, .. }
+            | Self::StartContainer { id, .. }
+            | Self::StopContainer { id, .. }
+            | Self::RemoveContainer { id, .. } => Some(id),
+            Self::EnsureImage { .. } | Self::CreateSandbox { .. } | Self::CreateContainer { .. } => None,
+        }
+    }
+
+    /// The incarnation for which it makes or starts something.
+    pub fn makes_for(&self) -> Option<&PodUid> {
+        match self {
+            Self::CreateSandbox { uid, .. }
+            | Self::StartSandbox { uid, .. }
+            | Self::CreateContainer { uid, .. }
+            | Self::StartContainer { uid, .. } => Some(uid),
+            Self::EnsureImage { .. }
+            | Self::StopSandbox { .. }
+            | Self::RemoveSandbox { .. }
+            | Self::StopContainer { .. }
+            | Self::RemoveContainer { .. } => None,
+        }
+    }
+
     /// A word for logs.
     pub fn verb(&self) -> &'static str {
         match self {

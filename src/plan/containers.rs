@@ -2,19 +2,25 @@
 
 use super::{
     Planner, PodAction, StopReason, Target, WaitingReason,
-    sandbox::{is_as_declared, restarts},
+    images::Images,
+    on_its_way,
+    sandbox::{has_succeeded, is_as_declared, is_done, is_initialized},
 };
 use crate::pod::{
-    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, RestartPolicy,
-    Sandbox,
+    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, RestartPolicy, Sandbox,
 };
 use std::{collections::BTreeSet, time::Duration};
 
-/// What keeps the sequence of starts.
+/// What a container means for the starts of those after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// The next container may start.
+    /// It is where it should be.
     Next,
+    /// It is not; while the pod initializes, those after it wait.
+    Later,
+    /// The image for its first start is on its way: first starts after it wait, as starts are in
+    /// the order of the spec.
+    Pulling,
     /// Those after it wait.
     Hold,
 }
@@ -24,13 +30,14 @@ impl Planner<'_> {
     pub(super) fn run_containers(&mut self, pod: &Pod, incarnation: &Incarnation, sandbox: &Sandbox) {
         let sync = Sync { pod, incarnation, sandbox };
         self.apply_edits(&sync);
-        let initialized = sync.is_initialized();
+        let initialized = is_initialized(pod, incarnation);
         let mut held = self.is_starting(pod);
+        let mut in_order = false;
         for container in &pod.containers {
             if container.kind == ContainerKind::Init && initialized {
                 continue;
             }
-            if held {
+            if held || (in_order && sync.newest_here(container).is_none()) {
                 // Starts are one after another; what runs already needs none.
                 self.note_waiting(&sync, container);
                 continue;
@@ -39,11 +46,14 @@ impl Planner<'_> {
                 ContainerKind::Init => self.run_init(&sync, container),
                 ContainerKind::Sidecar | ContainerKind::App => self.keep(&sync, container),
             };
-            let sequence = container.kind == ContainerKind::App || initialized;
+            in_order |= progress == Progress::Pulling;
             held = match progress {
                 Progress::Next => false,
+                Progress::Hold => true,
                 // Among initialized containers only a start under way holds the next one back.
-                Progress::Hold => !sequence || self.is_starting(pod),
+                Progress::Later | Progress::Pulling => {
+                    !(initialized || container.kind == ContainerKind::App) || self.is_starting(pod)
+                }
             };
         }
         self.bury(pod, incarnation);
@@ -64,7 +74,12 @@ impl Planner<'_> {
                 Some(_) => Some((instance, StopReason::DefinitionChanged)),
             })
             .collect();
-        if outdated.is_empty() || !self.images_ready(sync.pod.containers.iter().filter(changed)) {
+        if outdated.is_empty() {
+            return;
+        }
+        let replacing: Vec<&Container> =
+            sync.pod.containers.iter().filter(changed).filter(|c| !self.is_being_made(sync, c)).collect();
+        if self.ensure_images(replacing.into_iter(), &sync.creating()) != Images::Ready {
             return;
         }
         for (instance, reason) in outdated {
@@ -78,13 +93,17 @@ impl Planner<'_> {
         self.input.in_flight.keys().any(of_pod) || self.plan.actions.iter().any(|a| of_pod(&a.target()))
     }
 
+    fn is_being_made(&self, sync: &Sync<'_>, container: &Container) -> bool {
+        self.input.in_flight.contains_key(&Target::Container(sync.pod.uid.clone(), container.name.clone()))
+    }
+
     /// An init container: must end with success before the next starts.
     fn run_init(&mut self, sync: &Sync<'_>, container: &Container) -> Progress {
         let Some(instance) = sync.newest_here(container) else {
             return self.start(sync, container, None);
         };
         match &instance.state {
-            ContainerState::Exited { code: 0, reason, .. } if *reason != ExitReason::OomKilled => Progress::Next,
+            ContainerState::Exited { .. } if has_succeeded(instance) => Progress::Next,
             ContainerState::Exited { .. } if sync.pod.restart_policy == RestartPolicy::Never => Progress::Hold,
             ContainerState::Exited { .. } => self.restart(sync, container, instance),
             ContainerState::Created => self.start_created(sync, container, instance),
@@ -96,7 +115,7 @@ impl Planner<'_> {
     /// A sidecar or an app: runs, or is started, or waits, or is done.
     fn keep(&mut self, sync: &Sync<'_>, container: &Container) -> Progress {
         let Some(instance) = sync.newest(container) else {
-            return self.start(sync, container, None);
+            return self.start_edited(sync, container);
         };
         let here = instance.sandbox_id == sync.sandbox.id;
         let as_declared = is_as_declared(instance.hash.as_ref(), &container.hash);
@@ -107,17 +126,17 @@ impl Planner<'_> {
                 if self.is_stopping(&instance.id) {
                     self.plan.waiting.insert(container.name.clone(), WaitingReason::ContainerCreating);
                 }
-                Progress::Hold
+                Progress::Later
             }
             ContainerState::Unknown => self.distrust(sync, instance),
             ContainerState::Created if here && as_declared => self.start_created(sync, container, instance),
             ContainerState::Created => {
                 self.offer(PodAction::RemoveContainer { id: instance.id.clone(), name: instance.name.clone() });
-                self.plan.waiting.insert(container.name.clone(), WaitingReason::ContainerCreating);
-                Progress::Hold
+                self.plan.waiting.insert(container.name.clone(), sync.creating());
+                Progress::Later
             }
             ContainerState::Exited { .. } if !as_declared => self.start(sync, container, None),
-            ContainerState::Exited { code, .. } if !restarts(sync.policy(container), *code) => Progress::Next,
+            ContainerState::Exited { .. } if sync.is_settled(container, instance) => Progress::Next,
             // It ended with its sandbox, which is no fault of its own: no delay, and none forgotten.
             ContainerState::Exited { .. } if !here => self.start(sync, container, instance.backoff),
             ContainerState::Exited { .. } => self.restart(sync, container, instance),
@@ -126,69 +145,89 @@ impl Planner<'_> {
 
     /// Starts a container again after its back-off.
     fn restart(&mut self, sync: &Sync<'_>, container: &Container, ended: &ContainerStatus) -> Progress {
-        let Some((delay, due)) = self.crash_loop(ended) else { return Progress::Hold };
+        let Some((delay, due)) = self.crash_loop(ended) else { return Progress::Later };
         if self.input.now < due {
             self.wake(due);
             let waiting = WaitingReason::CrashLoopBackOff { delay, until: due };
             self.plan.waiting.insert(container.name.clone(), waiting);
-            return Progress::Hold;
+            return Progress::Later;
         }
         self.start(sync, container, Some(delay))
     }
 
+    /// Starts a container that was never made. One that came with an edit may be another's new name,
+    /// so it waits until those that the edit removes have ended.
+    fn start_edited(&mut self, sync: &Sync<'_>, container: &Container) -> Progress {
+        let mut removed = sync.incarnation.containers.iter().filter(|i| sync.pod.container(&i.name).is_none());
+        if removed.any(|i| i.state.may_run()) {
+            self.plan.waiting.entry(container.name.clone()).or_insert(sync.creating());
+            return Progress::Later;
+        }
+        self.start(sync, container, None)
+    }
+
     /// Makes the next instance of a container.
     fn start(&mut self, sync: &Sync<'_>, container: &Container, backoff: Option<Duration>) -> Progress {
+        let first = sync.newest_here(container).is_none();
         if let Some(offer) = self.ensure_image(container) {
-            let waiting = offer.waiting(sync.creating());
-            self.plan.waiting.insert(container.name.clone(), waiting);
-            return Progress::Hold;
+            self.note_offer(&container.name, offer, &sync.creating());
+            let pulling = !matches!(offer, super::Offer::BackingOff { .. });
+            return if first && pulling { Progress::Pulling } else { Progress::Later };
         }
         let attempt = sync.newest(container).map_or(Attempt::default(), |i| i.attempt.next());
-        let offer = self.offer(PodAction::CreateContainer {
+        let create = PodAction::CreateContainer {
             uid: sync.pod.uid.clone(),
             sandbox: sync.sandbox.id.clone(),
             name: container.name.clone(),
             attempt,
             backoff,
-        });
-        self.plan.waiting.insert(container.name.clone(), offer.waiting(sync.creating()));
-        Progress::Hold
+        };
+        self.offer_alone(sync, container, create)
     }
 
     fn start_created(&mut self, sync: &Sync<'_>, container: &Container, made: &ContainerStatus) -> Progress {
-        let offer = self.offer(PodAction::StartContainer {
-            uid: sync.pod.uid.clone(),
-            name: container.name.clone(),
-            id: made.id.clone(),
-        });
-        self.plan.waiting.insert(container.name.clone(), offer.waiting(sync.creating()));
-        Progress::Hold
+        let start =
+            PodAction::StartContainer { uid: sync.pod.uid.clone(), name: container.name.clone(), id: made.id.clone() };
+        self.offer_alone(sync, container, start)
+    }
+
+    /// Offers a step towards the start of a container, unless another instance of it may run.
+    fn offer_alone(&mut self, sync: &Sync<'_>, container: &Container, step: PodAction) -> Progress {
+        let waiting = if sync.instances(container).any(|i| i.state.may_run()) {
+            sync.creating()
+        } else {
+            self.offer(step).waiting(sync.creating())
+        };
+        self.plan.waiting.insert(container.name.clone(), waiting);
+        Progress::Later
     }
 
     fn distrust(&mut self, sync: &Sync<'_>, instance: &ContainerStatus) -> Progress {
         self.stop(instance, sync.pod.grace, StopReason::UnknownState);
-        Progress::Hold
+        Progress::Later
     }
 
-    /// Why a container behind a held one does not run.
+    /// Why a container behind a held one does not run. Pulls run ahead of starts.
     fn note_waiting(&mut self, sync: &Sync<'_>, container: &Container) {
-        let waiting = match sync.newest_here(container).map(|i| (i, &i.state)) {
-            None => {
-                // Pulls run ahead of starts; what is being made has its image.
-                let own = Target::Container(sync.pod.uid.clone(), container.name.clone());
-                if !self.input.in_flight.contains_key(&own) {
-                    self.ensure_image(container);
-                }
-                sync.creating()
-            }
-            Some((_, ContainerState::Created)) => sync.creating(),
-            Some((ended, ContainerState::Exited { code, .. })) if restarts(sync.policy(container), *code) => {
+        let creating = sync.creating();
+        let waiting = match sync.newest(container).map(|i| (i, &i.state)) {
+            Some((_, ContainerState::Running { .. } | ContainerState::Unknown)) => return,
+            Some((ended, ContainerState::Exited { .. })) if sync.is_settled(container, ended) => return,
+            Some((_, ContainerState::Created)) if sync.is_current(container) => creating,
+            Some((ended, ContainerState::Exited { .. })) if sync.is_current(container) => {
                 match self.crash_loop(ended) {
                     Some((delay, until)) if self.input.now < until => WaitingReason::CrashLoopBackOff { delay, until },
-                    Some(_) | None => sync.creating(),
+                    Some(_) | None => creating,
                 }
             }
-            Some(_) => return,
+            None | Some(_) => {
+                // One that is being made right now has its image.
+                let is_being_made = self.is_being_made(sync, container);
+                if !is_being_made && let Some(offer) = self.ensure_image(container) {
+                    self.note_offer(&container.name, offer, &creating);
+                }
+                creating
+            }
         };
         self.plan.waiting.entry(container.name.clone()).or_insert(waiting);
     }
@@ -236,29 +275,38 @@ impl Sync<'_> {
         self.newest(container).filter(|c| c.sandbox_id == self.sandbox.id)
     }
 
-    /// Once any app was made in this sandbox, init containers are not run again in it.
-    fn is_initialized(&self) -> bool {
-        let init = |c: &&Container| c.kind != ContainerKind::App;
-        !self.pod.containers.iter().any(|c| init(&c))
-            || self
-                .incarnation
-                .containers
-                .iter()
-                .any(|i| i.kind == ContainerKind::App && i.sandbox_id == self.sandbox.id)
+    /// All instances of a container.
+    fn instances(&self, container: &Container) -> impl Iterator<Item = &ContainerStatus> {
+        self.incarnation.containers.iter().filter(|c| c.name == container.name)
+    }
+
+    /// Whether the newest instance is of this sandbox and made as declared.
+    fn is_current(&self, container: &Container) -> bool {
+        let is_init = container.kind == ContainerKind::Init;
+        self.newest_here(container).is_some_and(|i| is_init || is_as_declared(i.hash.as_ref(), &container.hash))
+    }
+
+    /// Whether an instance that ended is the container's last, as things stand.
+    fn is_settled(&self, container: &Container, ended: &ContainerStatus) -> bool {
+        match container.kind {
+            ContainerKind::Init => ended.sandbox_id == self.sandbox.id && has_succeeded(ended),
+            ContainerKind::Sidecar | ContainerKind::App => {
+                is_as_declared(ended.hash.as_ref(), &container.hash)
+                    && is_done(self.policy(container), self.incarnation, ended)
+            }
+        }
     }
 
     /// The restart policy that counts for a container.
     fn policy(&self, container: &Container) -> RestartPolicy {
         match (container.kind, self.pod.restart_policy) {
             (ContainerKind::Sidecar, _) => RestartPolicy::Always,
-            // An init container that ended well is done under `Always` too.
-            (ContainerKind::Init, RestartPolicy::Always) => RestartPolicy::OnFailure,
             (ContainerKind::Init | ContainerKind::App, policy) => policy,
         }
     }
 
     /// The waiting reason of something that is on its way.
     fn creating(&self) -> WaitingReason {
-        if self.is_initialized() { WaitingReason::ContainerCreating } else { WaitingReason::PodInitializing }
+        if is_initialized(self.pod, self.incarnation) { WaitingReason::ContainerCreating } else { on_its_way(self.pod) }
     }
 }

@@ -1,21 +1,39 @@
 //! Images before anything else: nothing old is stopped, and nothing new is made, without them.
 
-use super::{Offer, Planner, PodAction};
+use super::{Offer, Planner, PodAction, WaitingReason};
 use crate::pod::Container;
 
+/// How it stands with some images, from best to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Images {
+    /// All are on the node.
+    Ready,
+    /// Some are looked for or pulled.
+    Pulling,
+    /// Some are asked for in this very round.
+    Asked,
+    /// Some could not be had, and are tried again later.
+    Failing,
+}
+
 impl Planner<'_> {
-    /// Whether the images of all these containers are on the node; those that are not known to be
-    /// are asked for.
-    pub(super) fn images_ready<'c>(&mut self, containers: impl Iterator<Item = &'c Container>) -> bool {
-        let mut ready = true;
+    /// Asks for the images of these containers that are not known to be on the node.
+    pub(super) fn ensure_images<'c>(
+        &mut self,
+        containers: impl Iterator<Item = &'c Container>,
+        waiting: &WaitingReason,
+    ) -> Images {
+        let mut worst = Images::Ready;
         for container in containers {
-            if let Some(offer) = self.ensure_image(container) {
-                ready = false;
-                let waiting = offer.waiting(super::WaitingReason::ContainerCreating);
-                self.plan.waiting.insert(container.name.clone(), waiting);
-            }
+            let Some(offer) = self.ensure_image(container) else { continue };
+            self.note_offer(&container.name, offer, waiting);
+            worst = worst.max(match offer {
+                Offer::Taken => Images::Asked,
+                Offer::Busy => Images::Pulling,
+                Offer::BackingOff { .. } => Images::Failing,
+            });
         }
-        ready
+        worst
     }
 
     /// `None` when the image is there.

@@ -10,13 +10,14 @@
 //! Terminate, or a doomed uid ──► terminate: containers → sidecars in reverse → containers removed,
 //!                                           sandbox stopped → volumes and sandbox removed
 //! Run, another uid is there  ──► images of the new pod first, then terminate the other
-//! Run                        ──► edits → sandbox → init and sidecars → apps → tombstones
+//! Run                        ──► sandbox → edits → init and sidecars → apps → tombstones
 //! ```
 
 pub mod action;
 pub mod backoff;
 mod containers;
 mod images;
+mod replace;
 mod sandbox;
 mod terminate;
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub use action::{PodAction, StopReason, Target, Volumes};
 
 use crate::{
     engine::ImageDetails,
-    pod::{ContainerId, ContainerName, ImageRef, ObservedPod, Pod, PodUid},
+    pod::{ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodUid},
     time::Timestamp,
 };
 use std::{
@@ -163,47 +164,13 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Runs `pod`; an incarnation that is another pod, or whose end has begun, is ended first.
-    fn run_or_replace(&mut self, pod: &Pod) {
-        let (doomed, others): (Vec<_>, Vec<_>) = self
-            .input
-            .observed
-            .incarnations
-            .iter()
-            .filter(|i| i.uid != pod.uid || self.input.terminating.contains_key(&i.uid))
-            .partition(|i| self.input.terminating.contains_key(&i.uid));
-        let mut in_the_way = false;
-        for incarnation in &doomed {
-            self.terminate(incarnation, StopReason::PodChanged);
-            in_the_way |= incarnation.uid == pod.uid || may_run(incarnation);
-        }
-        if !others.is_empty() {
-            // Nothing old is stopped before the new pod's images are here.
-            let ready = self.images_ready(pod.containers.iter());
-            for incarnation in others {
-                if ready || incarnation.sandboxes.is_empty() {
-                    self.terminate(incarnation, StopReason::PodChanged);
-                } else if let crate::pod::AppliedPod::Known(applied) = &incarnation.applied {
-                    self.run(applied, Some(incarnation));
-                }
-                in_the_way |= may_run(incarnation);
-            }
-            if !ready {
-                return;
-            }
-        }
-        if in_the_way {
-            // An edit starts the new container only when the old one has ended.
-            self.all_waiting(pod, &WaitingReason::ContainerCreating);
-            return;
-        }
-        self.run(pod, self.input.observed.incarnation(&pod.uid));
-    }
-
     /// Adds an action unless its target is busy or its last failure is too fresh.
     fn offer(&mut self, action: PodAction) -> Offer {
         let target = action.target();
-        if self.input.in_flight.contains_key(&target) || self.plan.actions.iter().any(|a| a.target() == target) {
+        let clashes = |other: &PodAction| {
+            other.target() == target || action.instance().is_some_and(|id| other.instance() == Some(id))
+        };
+        if self.input.in_flight.values().chain(&self.plan.actions).any(clashes) {
             return Offer::Busy;
         }
         if let Some(failure) = self.input.results.get(&target) {
@@ -217,14 +184,36 @@ impl Planner<'_> {
         Offer::Taken
     }
 
+    /// Notes what became of an offer that a container waits for: a failure is worth more than what
+    /// was noted before.
+    fn note_offer(&mut self, container: &ContainerName, offer: Offer, otherwise: &WaitingReason) {
+        let waiting = &mut self.plan.waiting;
+        match offer.waiting(otherwise.clone()) {
+            failed @ WaitingReason::Failed { .. } => drop(waiting.insert(container.clone(), failed)),
+            other => drop(waiting.entry(container.clone()).or_insert(other)),
+        }
+    }
+
     fn wake(&mut self, at: Timestamp) {
         self.plan.wake_at = Some(self.plan.wake_at.map_or(at, |earlier| earlier.min(at)));
     }
 
-    fn all_waiting(&mut self, pod: &Pod, reason: &WaitingReason) {
-        for container in &pod.containers {
+    /// Notes why nothing of this pod runs yet, for all that should.
+    fn all_waiting(&mut self, pod: &Pod, incarnation: Option<&Incarnation>, reason: &WaitingReason) {
+        for container in pod.containers.iter().filter(|c| sandbox::is_due(pod, incarnation, c)) {
             self.plan.waiting.entry(container.name.clone()).or_insert_with(|| reason.clone());
         }
+    }
+
+    /// Whether something is being made or started for this incarnation.
+    fn is_making_for(&self, uid: &PodUid) -> bool {
+        self.input.in_flight.values().any(|action| action.makes_for() == Some(uid))
+    }
+
+    /// Whether this very instance is being started.
+    fn is_being_started(&self, id: &ContainerId) -> bool {
+        let starts = |action: &PodAction| action.makes_for().is_some() && action.instance() == Some(id);
+        self.input.in_flight.values().any(starts)
     }
 
     /// Whether some instance has a stop on its way.
@@ -254,6 +243,16 @@ impl Offer {
 }
 
 /// Whether anything of this incarnation may still run (and hold ports, files, locks).
-fn may_run(incarnation: &crate::pod::Incarnation) -> bool {
+fn may_run(incarnation: &Incarnation) -> bool {
     incarnation.sandboxes.iter().any(|s| s.state.may_run()) || incarnation.containers.iter().any(|c| c.state.may_run())
+}
+
+/// `state.waiting` of a container that is on its way and was never made: the kubelet says
+/// `PodInitializing` for every pod that has init containers.
+fn on_its_way(pod: &Pod) -> WaitingReason {
+    if pod.containers.iter().any(|c| c.kind != ContainerKind::App) {
+        WaitingReason::PodInitializing
+    } else {
+        WaitingReason::ContainerCreating
+    }
 }

@@ -1,70 +1,94 @@
 //! The sandbox: make, keep, replace. No container runs outside a running sandbox of its own pod.
 
-use super::{Planner, PodAction, StopReason, Volumes, WaitingReason};
+use super::{Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way};
 use crate::pod::{
-    Attempt, ContainerKind, ContainerState, ExitReason, Incarnation, Pod, RestartPolicy, Sandbox, hash::SpecHash,
+    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, RestartPolicy,
+    Sandbox, hash::SpecHash,
 };
 
 impl Planner<'_> {
     /// Runs `pod` on what is there of its incarnation.
     pub(super) fn run(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) {
         let Some(incarnation) = incarnation else {
-            self.create_sandbox(pod, Attempt::default());
+            self.create_sandbox(pod, None, Attempt::default());
             return;
         };
+        let current = incarnation.sandboxes.first();
+        if current.is_some_and(|s| !is_as_declared(s.hash.as_ref(), &pod.sandbox_hash)) {
+            self.remake(pod, incarnation);
+            return;
+        }
         if is_finished(pod, incarnation) {
             self.finish(incarnation);
             self.bury(pod, incarnation);
             return;
         }
-        let Some(current) = incarnation.sandboxes.first() else {
+        let Some(current) = current else {
             // Removed behind our back, label and all; what ran in it can not be joined again.
-            if !self.stop_all(incarnation, StopReason::SandboxChanged) {
-                self.create_sandbox(pod, Attempt::default());
-            }
+            self.create_sandbox_anew(pod, incarnation, Attempt::default());
             return;
         };
-        let as_declared = is_as_declared(current.hash.as_ref(), &pod.sandbox_hash);
         match &current.state {
-            ContainerState::Running { .. } if as_declared => {
+            // It is going away: what is made in it now would be lost.
+            ContainerState::Running { .. } if self.is_stopping(&current.id) => {
+                self.all_waiting(pod, Some(incarnation), &on_its_way(pod));
+            }
+            ContainerState::Running { .. } => {
                 if self.leave_older(pod, incarnation, current) {
                     self.run_containers(pod, incarnation, current);
+                } else {
+                    self.all_waiting(pod, Some(incarnation), &on_its_way(pod));
                 }
             }
-            ContainerState::Running { .. } | ContainerState::Unknown => {
-                if !self.stop_all(incarnation, StopReason::SandboxChanged) {
-                    self.offer(PodAction::StopSandbox { id: current.id.clone() });
-                }
-                self.all_waiting(pod, &WaitingReason::ContainerCreating);
-            }
-            ContainerState::Created if as_declared => {
-                if !self.stop_all(incarnation, StopReason::SandboxChanged) {
-                    let offer = self.offer(PodAction::StartSandbox { uid: pod.uid.clone(), id: current.id.clone() });
-                    self.all_waiting(pod, &offer.waiting(WaitingReason::ContainerCreating));
-                    self.images_ahead(pod);
-                }
-            }
-            ContainerState::Created => {
-                self.offer(remove(incarnation, current));
-            }
-            ContainerState::Exited { .. } => {
-                if !self.stop_all(incarnation, StopReason::SandboxChanged) {
-                    self.create_sandbox(pod, current.attempt.next());
-                }
+            ContainerState::Created => self.start_sandbox(pod, incarnation, current),
+            // One in an unknown state (dead, being removed) can not be joined either.
+            ContainerState::Exited { .. } | ContainerState::Unknown => {
+                self.create_sandbox_anew(pod, incarnation, current.attempt.next());
             }
         }
     }
 
     /// Makes the sandbox, and looks for the images meanwhile.
-    fn create_sandbox(&mut self, pod: &Pod, attempt: Attempt) {
+    fn create_sandbox(&mut self, pod: &Pod, incarnation: Option<&Incarnation>, attempt: Attempt) {
         let offer = self.offer(PodAction::CreateSandbox { uid: pod.uid.clone(), attempt });
-        self.all_waiting(pod, &offer.waiting(WaitingReason::ContainerCreating));
-        self.images_ahead(pod);
+        self.all_waiting(pod, incarnation, &offer.waiting(on_its_way(pod)));
+        self.images_ahead(pod, incarnation);
+    }
+
+    /// Makes another sandbox once nothing runs outside it.
+    fn create_sandbox_anew(&mut self, pod: &Pod, incarnation: &Incarnation, attempt: Attempt) {
+        if self.stop_all(incarnation, StopReason::SandboxChanged) {
+            self.all_waiting(pod, Some(incarnation), &on_its_way(pod));
+        } else {
+            self.create_sandbox(pod, Some(incarnation), attempt);
+        }
+    }
+
+    /// Starts the sandbox once nothing runs outside it that could hold its ports.
+    fn start_sandbox(&mut self, pod: &Pod, incarnation: &Incarnation, current: &Sandbox) {
+        let mut waiting = on_its_way(pod);
+        if !self.stop_all(incarnation, StopReason::SandboxChanged) && !self.stop_sandboxes(incarnation) {
+            let start = PodAction::StartSandbox { uid: pod.uid.clone(), id: current.id.clone() };
+            waiting = self.offer(start).waiting(waiting);
+            self.images_ahead(pod, Some(incarnation));
+        }
+        self.all_waiting(pod, Some(incarnation), &waiting);
     }
 
     /// Images are pulled while the sandbox is on its way.
-    fn images_ahead(&mut self, pod: &Pod) {
-        self.images_ready(pod.containers.iter());
+    fn images_ahead(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) {
+        self.ensure_images(pod.containers.iter().filter(|c| is_due(pod, incarnation, c)), &on_its_way(pod));
+    }
+
+    /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
+    /// old one, but for what its volumes hold. Restart counts and results of the old pod go with it.
+    fn remake(&mut self, pod: &Pod, incarnation: &Incarnation) {
+        let ready =
+            |planner: &mut Self| planner.ensure_images(pod.containers.iter(), &on_its_way(pod)) == Images::Ready;
+        if !may_run(incarnation) || ready(self) {
+            self.end(incarnation, StopReason::SandboxChanged, Volumes::Keep);
+        }
+        self.all_waiting(pod, None, &on_its_way(pod));
     }
 
     /// Removes sandboxes older than the current one, with what still runs in them; false until
@@ -80,15 +104,24 @@ impl Planner<'_> {
         if !clear {
             return false;
         }
-        for sandbox in incarnation.sandboxes.iter().skip(1) {
-            self.offer(remove(incarnation, sandbox));
+        for sandbox in incarnation.sandboxes.iter().skip(1).filter(|s| !tells_of_loss(pod, incarnation, s)) {
+            self.offer(PodAction::RemoveSandbox {
+                uid: incarnation.uid.clone(),
+                id: sandbox.id.clone(),
+                volumes: Volumes::Keep,
+            });
         }
         true
     }
 }
 
-fn remove(incarnation: &Incarnation, sandbox: &Sandbox) -> PodAction {
-    PodAction::RemoveSandbox { uid: incarnation.uid.clone(), id: sandbox.id.clone(), volumes: Volumes::Keep }
+/// Whether the end of an old sandbox still tells of a container that it ended with it: under
+/// `OnFailure` one that then reported success is started again all the same.
+fn tells_of_loss(pod: &Pod, incarnation: &Incarnation, old: &Sandbox) -> bool {
+    let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
+    let apps = pod.containers.iter().filter(|c| c.kind == ContainerKind::App);
+    pod.restart_policy == RestartPolicy::OnFailure
+        && apps.filter_map(newest).any(|i| i.sandbox_id == old.id && outlived_its_sandbox(incarnation, i))
 }
 
 /// A hash of an unknown version counts as unchanged: an upgrade restarts nothing.
@@ -98,43 +131,65 @@ pub(super) fn is_as_declared(recorded: Option<&SpecHash>, declared: &SpecHash) -
 
 /// Whether every container is done for good, so that the pod is Succeeded or Failed.
 fn is_finished(pod: &Pod, incarnation: &Incarnation) -> bool {
-    let newest = |name| incarnation.containers.iter().find(|c| c.name == name);
-    let never = pod.restart_policy == RestartPolicy::Never;
+    let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
     let of_kind = |kind| pod.containers.iter().filter(move |c| c.kind == kind);
+    let never = pod.restart_policy == RestartPolicy::Never;
     let current = incarnation.sandboxes.first();
-    let init_failed = of_kind(ContainerKind::Init).any(|c| {
-        newest(c.name.clone()).is_some_and(|i| {
-            never
-                && current.is_some_and(|s| s.id == i.sandbox_id)
-                && matches!(i.state, ContainerState::Exited { code, reason, .. }
-                    if code != 0 || reason == ExitReason::OomKilled)
-        })
-    });
-    if init_failed {
+    let here = |i: &ContainerStatus| current.is_some_and(|s| s.id == i.sandbox_id);
+    let init_failed = |c: &Container| newest(c).is_some_and(|i| here(i) && i.state.is_exited() && !has_succeeded(i));
+    if never && !is_initialized(pod, incarnation) && of_kind(ContainerKind::Init).any(init_failed) {
         return true;
     }
-    let sandbox_lost = current.is_none_or(|s| s.state.is_exited());
-    let not_yet_run = |c: &crate::pod::Container| {
-        newest(c.name.clone())
-            .is_none_or(|i| i.state == ContainerState::Created || !is_as_declared(i.hash.as_ref(), &c.hash))
+    let has_run = |c: &Container| {
+        newest(c).is_some_and(|i| i.state != ContainerState::Created && is_as_declared(i.hash.as_ref(), &c.hash))
     };
-    if never && sandbox_lost && !of_kind(ContainerKind::App).any(not_yet_run) && current.is_some() {
+    if never && current.is_some_and(|s| s.state.is_exited()) && of_kind(ContainerKind::App).all(has_run) {
         // What ran once is not run again for the loss of its sandbox.
         return true;
     }
-    of_kind(ContainerKind::App).all(|c| {
-        newest(c.name.clone()).is_some_and(|i| {
-            is_as_declared(i.hash.as_ref(), &c.hash)
-                && matches!(i.state, ContainerState::Exited { code, .. } if !restarts(pod.restart_policy, code))
-        })
-    })
+    of_kind(ContainerKind::App).all(|c| !is_due(pod, Some(incarnation), c))
+        && of_kind(ContainerKind::App).all(|c| newest(c).is_some_and(|i| i.state.is_exited()))
 }
 
-/// Whether a container that ended with this code starts again.
-pub(super) fn restarts(policy: RestartPolicy, code: i64) -> bool {
-    match policy {
-        RestartPolicy::Always => true,
-        RestartPolicy::OnFailure => code != 0,
-        RestartPolicy::Never => false,
+/// Whether a container should run, or run to its end, in the sandbox to come.
+pub(super) fn is_due(pod: &Pod, incarnation: Option<&Incarnation>, container: &Container) -> bool {
+    let newest = incarnation.and_then(|i| i.containers.iter().find(|c| c.name == container.name));
+    match (newest, incarnation) {
+        (Some(newest), Some(incarnation)) if container.kind == ContainerKind::App => {
+            !is_as_declared(newest.hash.as_ref(), &container.hash) || !is_done(pod.restart_policy, incarnation, newest)
+        }
+        _ => true,
     }
+}
+
+/// Once any app was made in the current sandbox, init containers are not run again in it.
+pub(super) fn is_initialized(pod: &Pod, incarnation: &Incarnation) -> bool {
+    let current = incarnation.sandboxes.first().map(|s| &s.id);
+    pod.containers.iter().all(|c| c.kind == ContainerKind::App)
+        || incarnation.containers.iter().any(|i| i.kind == ContainerKind::App && Some(&i.sandbox_id) == current)
+}
+
+/// Whether an instance has ended and, by this policy, is not followed by another.
+pub(super) fn is_done(policy: RestartPolicy, incarnation: &Incarnation, instance: &ContainerStatus) -> bool {
+    let ContainerState::Exited { code, reason, .. } = instance.state else { return false };
+    match policy {
+        RestartPolicy::Always => false,
+        RestartPolicy::Never => true,
+        RestartPolicy::OnFailure => {
+            code == 0 && reason != ExitReason::ContainerCannotRun && !outlived_its_sandbox(incarnation, instance)
+        }
+    }
+}
+
+/// Whether an init container is done: unlike an app, it has failed if the OOM killer came by.
+pub(super) fn has_succeeded(instance: &ContainerStatus) -> bool {
+    let ContainerState::Exited { code, reason, .. } = instance.state else { return false };
+    code == 0 && !matches!(reason, ExitReason::OomKilled | ExitReason::ContainerCannotRun)
+}
+
+/// Whether it ended after its sandbox had: it did not complete, it was stopped for the loss.
+fn outlived_its_sandbox(incarnation: &Incarnation, instance: &ContainerStatus) -> bool {
+    let ContainerState::Exited { finished_at: end, .. } = instance.state else { return false };
+    let sandbox = incarnation.sandboxes.iter().find(|s| s.id == instance.sandbox_id);
+    sandbox.is_some_and(|s| matches!(s.state, ContainerState::Exited { finished_at, .. } if end > finished_at))
 }

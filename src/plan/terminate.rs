@@ -3,7 +3,8 @@
 
 use super::{Planner, PodAction, StopReason, Volumes, backoff};
 use crate::pod::{
-    AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, defaults::TERMINATION_GRACE_PERIOD_SECONDS,
+    AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, Sandbox,
+    defaults::TERMINATION_GRACE_PERIOD_SECONDS,
 };
 use std::time::Duration;
 
@@ -11,66 +12,76 @@ use std::time::Duration;
 pub(super) const MINIMUM_GRACE: Duration = Duration::from_secs(2);
 
 impl Planner<'_> {
-    /// Ends an incarnation with the grace of the spec that runs.
+    /// Ends an incarnation with the grace of the spec that runs. From then on it is doomed.
     pub(super) fn terminate(&mut self, incarnation: &Incarnation, reason: StopReason) {
         self.plan.terminating.insert(incarnation.uid.clone());
-        if self.stop_all(incarnation, reason) {
+        self.end(incarnation, reason, Volumes::Remove);
+    }
+
+    /// Containers, then their records while the sandbox stops, then the sandbox.
+    pub(super) fn end(&mut self, incarnation: &Incarnation, reason: StopReason, volumes: Volumes) {
+        // A call that still makes something of this incarnation could outlive its sandbox.
+        if self.stop_all(incarnation, reason) || self.is_making_for(&incarnation.uid) {
             return;
         }
-        let mut left = false;
         for container in &incarnation.containers {
-            left = true;
             self.offer(PodAction::RemoveContainer { id: container.id.clone(), name: container.name.clone() });
         }
-        for sandbox in &incarnation.sandboxes {
-            if sandbox.state.may_run() {
-                left = true;
-                self.offer(PodAction::StopSandbox { id: sandbox.id.clone() });
-            }
-        }
-        // A call that is still making something of this incarnation could outlive its sandbox.
-        left |= self.input.in_flight.values().any(|a| makes_for(a, incarnation));
-        if left {
+        if self.stop_sandboxes(incarnation) || !incarnation.containers.is_empty() {
             return;
         }
-        for sandbox in &incarnation.sandboxes {
-            self.offer(PodAction::RemoveSandbox {
-                uid: incarnation.uid.clone(),
-                id: sandbox.id.clone(),
-                volumes: Volumes::Remove,
-            });
+        let Some((newest, older)) = incarnation.sandboxes.split_first() else { return };
+        let mut remove = |sandbox: &Sandbox, volumes| {
+            self.offer(PodAction::RemoveSandbox { uid: incarnation.uid.clone(), id: sandbox.id.clone(), volumes })
+        };
+        for sandbox in older {
+            remove(sandbox, Volumes::Keep);
         }
+        if older.is_empty() {
+            // The volumes go once, with the very last.
+            remove(newest, volumes);
+        }
+    }
+
+    /// Stops all sandboxes that run; true while one does. One in an unknown state is left to its
+    /// removal, which needs no trust.
+    pub(super) fn stop_sandboxes(&mut self, incarnation: &Incarnation) -> bool {
+        let mut any = false;
+        for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_running()) {
+            any = true;
+            self.offer(PodAction::StopSandbox { id: sandbox.id.clone() });
+        }
+        any
     }
 
     /// Stops whatever runs, sidecars after the others and in reverse order; true while something may run.
     pub(super) fn stop_all(&mut self, incarnation: &Incarnation, reason: StopReason) -> bool {
+        // Only a pod that ends has a moment by which all of it must have ended.
+        let dooms = self.plan.terminating.contains(&incarnation.uid);
         let since = self.input.terminating.get(&incarnation.uid).copied().unwrap_or(self.input.now);
         let elapsed = self.input.now.since(since);
-        let alive = || incarnation.containers.iter().filter(|c| c.state.may_run());
-        let mut others_alive = false;
-        for container in alive().filter(|c| c.kind != ContainerKind::Sidecar) {
-            others_alive = true;
-            let grace = applied_grace(incarnation, container);
-            self.stop(container, grace, reason);
+        let (sidecars, others): (Vec<&ContainerStatus>, Vec<_>) = incarnation
+            .containers
+            .iter()
+            .filter(|c| c.state.may_run() || self.is_being_started(&c.id))
+            .partition(|c| c.kind == ContainerKind::Sidecar);
+        for container in &others {
+            self.stop(container, applied_grace(incarnation, container), reason);
         }
-        let mut sidecars: Vec<&ContainerStatus> = alive().filter(|c| c.kind == ContainerKind::Sidecar).collect();
-        let place = |c: &ContainerStatus| match &incarnation.applied {
-            AppliedPod::Known(pod) => pod.containers.iter().position(|s| s.name == c.name),
-            AppliedPod::Unreadable(_) => None,
-        };
-        sidecars.sort_by_key(|c| std::cmp::Reverse(place(c)));
-        let mut wait = others_alive;
-        for sidecar in &sidecars {
+        let mut wait = !others.is_empty();
+        for sidecar in last_first(incarnation, sidecars.clone()) {
             let whole = applied_grace(incarnation, sidecar);
             if wait && elapsed < whole {
                 // Its turn comes when those before it have ended, or when the grace is over.
-                self.wake(since + whole);
+                if dooms {
+                    self.wake(since + whole);
+                }
                 continue;
             }
             self.stop(sidecar, whole.saturating_sub(elapsed), reason);
             wait = true;
         }
-        others_alive || !sidecars.is_empty()
+        !others.is_empty() || !sidecars.is_empty()
     }
 
     /// Offers one stop, with at least the minimum grace.
@@ -89,9 +100,7 @@ impl Planner<'_> {
         if self.stop_all(incarnation, StopReason::PodFinished) {
             return;
         }
-        for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.may_run()) {
-            self.offer(PodAction::StopSandbox { id: sandbox.id.clone() });
-        }
+        self.stop_sandboxes(incarnation);
     }
 
     /// When a container that ended may start again, and the delay that makes it wait.
@@ -113,16 +122,12 @@ fn applied_grace(incarnation: &Incarnation, container: &ContainerStatus) -> Dura
     }
 }
 
-fn makes_for(action: &PodAction, incarnation: &Incarnation) -> bool {
-    match action {
-        PodAction::CreateSandbox { uid, .. }
-        | PodAction::StartSandbox { uid, .. }
-        | PodAction::CreateContainer { uid, .. }
-        | PodAction::StartContainer { uid, .. } => *uid == incarnation.uid,
-        PodAction::EnsureImage { .. }
-        | PodAction::StopSandbox { .. }
-        | PodAction::RemoveSandbox { .. }
-        | PodAction::StopContainer { .. }
-        | PodAction::RemoveContainer { .. } => false,
-    }
+/// Sidecars in the reverse order of the spec; those it does not name come last.
+fn last_first<'c>(incarnation: &Incarnation, mut sidecars: Vec<&'c ContainerStatus>) -> Vec<&'c ContainerStatus> {
+    let place = |c: &ContainerStatus| match &incarnation.applied {
+        AppliedPod::Known(pod) => pod.containers.iter().position(|s| s.name == c.name),
+        AppliedPod::Unreadable(_) => None,
+    };
+    sidecars.sort_by_key(|c| std::cmp::Reverse(place(c)));
+    sidecars
 }

@@ -1,0 +1,97 @@
+//! One pod in the place of another: what is there under other uids ends before the new pod begins,
+//! and nothing that runs is given up before the new pod's images are on the node.
+
+use super::{Planner, StopReason, images::Images, may_run, on_its_way};
+use crate::{
+    pod::{AppliedPod, ContainerState, Incarnation, Pod},
+    time::Timestamp,
+};
+use std::time::Duration;
+
+/// How long the old pod is left as it is when the new one's images are asked for: mostly they are
+/// here, and then nothing is started for the old pod that would be stopped at once.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+
+impl Planner<'_> {
+    /// Runs `pod`; an incarnation that is another pod, or whose end has begun, is ended first.
+    pub(super) fn run_or_replace(&mut self, pod: &Pod) {
+        let input = self.input;
+        let all = &input.observed.incarnations;
+        let is_doomed = |incarnation: &&Incarnation| input.terminating.contains_key(&incarnation.uid);
+        let own = all.iter().find(|i| i.uid == pod.uid).filter(|i| !is_doomed(i));
+        let others: Vec<&Incarnation> = all.iter().filter(|i| i.uid != pod.uid && !is_doomed(i)).collect();
+        let making = input.in_flight.values().filter_map(|action| action.makes_for());
+        let mut in_the_way = making.into_iter().any(|uid| *uid != pod.uid);
+        for doomed in all.iter().filter(is_doomed) {
+            self.terminate(doomed, StopReason::PodChanged);
+            in_the_way |= doomed.uid == pod.uid || may_run(doomed);
+        }
+        if let Some(kept) = kept(own, &others)
+            && !self.gives_way(kept, pod)
+        {
+            // At most one of the others is worth keeping.
+            for other in others.into_iter().filter(|other| other.uid != kept.uid) {
+                self.terminate(other, StopReason::PodChanged);
+            }
+            return;
+        }
+        for other in others {
+            self.terminate(other, StopReason::PodChanged);
+            in_the_way |= may_run(other);
+        }
+        if in_the_way {
+            // The new pod starts only when the old one has ended.
+            self.all_waiting(pod, own, &on_its_way(pod));
+            return;
+        }
+        self.run(pod, own);
+    }
+
+    /// Whether all images of `pod` are here, so that the old incarnation may end. Until then the
+    /// old one is kept alive.
+    fn gives_way(&mut self, old: &Incarnation, pod: &Pod) -> bool {
+        let images = self.ensure_images(pod.containers.iter(), &on_its_way(pod));
+        self.all_waiting(pod, None, &on_its_way(pod));
+        let goes_on = match images {
+            Images::Ready => return true,
+            Images::Asked => {
+                self.wake(self.input.now + FIRST_LOOK);
+                false
+            }
+            // What is dead (after a reboot, say) comes back only if the new pod can not be had.
+            Images::Pulling => may_run(old),
+            Images::Failing => true,
+        };
+        if let AppliedPod::Known(applied) = &old.applied
+            && goes_on
+        {
+            let waiting = std::mem::take(&mut self.plan.waiting);
+            self.run(applied, Some(old));
+            self.plan.waiting.extend(waiting);
+            self.plan.finished = false;
+        }
+        false
+    }
+}
+
+/// The old incarnation, if any, that is not given up before the new pod's images are here.
+fn kept<'o>(own: Option<&Incarnation>, others: &[&'o Incarnation]) -> Option<&'o Incarnation> {
+    let any_runs = others.iter().any(|i| may_run(i));
+    // The new pod has begun: its images were here, and what is left of others is remains.
+    if own.is_some_and(|own| may_run(own) || !any_runs) {
+        return None;
+    }
+    let could_run = |i: &Incarnation| matches!(i.applied, AppliedPod::Known(_)) && !i.sandboxes.is_empty();
+    others.iter().copied().filter(|i| may_run(i) || could_run(i)).max_by_key(|i| (may_run(i), last_sign_of_life(i)))
+}
+
+/// When something of this incarnation last started or ended.
+fn last_sign_of_life(incarnation: &Incarnation) -> Timestamp {
+    let states = incarnation.sandboxes.iter().map(|s| &s.state).chain(incarnation.containers.iter().map(|c| &c.state));
+    let times = states.map(|state| match state {
+        ContainerState::Running { started_at } => *started_at,
+        ContainerState::Exited { finished_at, .. } => *finished_at,
+        ContainerState::Created | ContainerState::Unknown => Timestamp::default(),
+    });
+    times.max().unwrap_or_default()
+}

@@ -1,0 +1,49 @@
+//! A plan as lines of text, every field of it.
+
+use super::*;
+
+/// All of a plan: actions in their order, then what waits, ends and wakes.
+pub(super) fn plan(plan: &PodPlan) -> Vec<String> {
+    // Taken apart by name, so that a new field can not be forgotten here.
+    let PodPlan { actions, waiting, terminating, wake_at, finished, done } = plan;
+    let mut lines: Vec<String> = actions.iter().map(action).collect();
+    lines.extend(waiting.iter().map(|(name, reason)| format!("{name} waits: {}", waiting_reason(reason))));
+    lines.extend(terminating.iter().map(|uid| format!("terminating {uid}")));
+    lines.extend(wake_at.map(|at| format!("wake {}", time(at))));
+    lines.extend(finished.then(|| "finished".to_owned()));
+    lines.extend(done.then(|| "done".to_owned()));
+    lines
+}
+
+pub(super) fn action(action: &PodAction) -> String {
+    let verb = action.verb();
+    match action {
+        PodAction::EnsureImage { image, policy } => format!("{verb} {image} {policy:?}"),
+        PodAction::CreateSandbox { uid, attempt } => format!("{verb} {uid} #{attempt}"),
+        PodAction::StartSandbox { uid, id } => format!("{verb} {uid} {id}"),
+        PodAction::StopSandbox { id } => format!("{verb} {id}"),
+        PodAction::RemoveSandbox { uid, id, volumes } => format!("{verb} {uid} {id}, volumes: {volumes:?}"),
+        PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
+            let backoff = backoff.map_or("no back-off".to_owned(), |b| format!("back-off {b:?}"));
+            format!("{verb} {uid} {name} #{attempt} in {sandbox}, {backoff}")
+        }
+        PodAction::StartContainer { uid, name, id } => format!("{verb} {uid} {name} {id}"),
+        PodAction::StopContainer { id, name, grace, reason } => format!("{verb} {name} {id}, {grace:?}, {reason:?}"),
+        PodAction::RemoveContainer { id, name } => format!("{verb} {name} {id}"),
+    }
+}
+
+fn waiting_reason(reason: &WaitingReason) -> String {
+    match reason {
+        WaitingReason::ContainerCreating | WaitingReason::PodInitializing => format!("{reason:?}"),
+        WaitingReason::CrashLoopBackOff { delay, until } => {
+            format!("CrashLoopBackOff {delay:?} until {}", time(*until))
+        }
+        WaitingReason::Failed { reason, until } => format!("{reason} until {}", time(*until)),
+    }
+}
+
+/// A time as seen from the present.
+fn time(at: Timestamp) -> String {
+    if at < NOW { format!("-{:?}", NOW.since(at)) } else { format!("+{:?}", at.since(NOW)) }
+}
