@@ -18,7 +18,8 @@ root=
 log=
 daemon=
 tail=
-own_image=
+lock=
+images_before=
 
 bold() { if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
 fail() {
@@ -48,6 +49,10 @@ container() {
 	ours | jq -r --arg pod "$1-$node" --arg name "$2" 'map(select(.Labels["io.kubernetes.pod.name"] == $pod
 		and .Labels["io.kubernetes.container.name"] == $name)) | sort_by(.Created, (.Labels["annotation.io.kubernetes.container.restartCount"] // "0" | tonumber)) | last // empty
 		| "\(.Id) \(.State) \(.Labels["annotation.io.kubernetes.container.restartCount"] // "0")"'
+}
+# Images that the demo or its daemon may have made: theirs to remove, if they were not there before.
+images() {
+	api GET /images/json --get --data-urlencode 'filters={"reference":["kubelet-lite/*"]}' | jq -r '.[].RepoTags[]' | sort
 }
 show_pods() {
 	echo
@@ -101,10 +106,11 @@ finish() {
 	if [ -n "$ENGINE_DIR" ]; then
 		echo "   ending the Docker Engine of this demo"
 		engine_stop
-	elif [ -n "$own_image" ]; then
-		api DELETE "/images/$image" >/dev/null
+	else
+		comm -13 <(echo "$images_before") <(images) | while read -r id; do api DELETE "/images/$id" >/dev/null; done
 	fi
 	[ -z "$work" ] || rm -rf "$work"
+	[ -z "$lock" ] || rm -f "$lock"
 	if [ $status = 0 ]; then bold "all gone; the end"; fi
 	exit $status
 }
@@ -122,7 +128,7 @@ prepare() {
 		engine_start
 	fi
 	api GET /version | jq -r '"   Docker Engine \(.Version), API \(.ApiVersion), \(.Os)/\(.Arch)"'
-	api GET "/images/$image/json" >/dev/null 2>&1 || own_image=yes
+	images_before=$(images)
 	DOCKER_HOST=unix://$ENGINE_SOCKET packaging/demo/image.sh "$image" | sed 's/^/   /'
 
 	work=$(mktemp -d /tmp/kubelet-lite-demo.XXXXXX)
@@ -139,18 +145,28 @@ prepare() {
 	tail=$!
 }
 
-# The examples use ports 18080 to 18082; in the copy, others if one of these is taken.
+# The examples use ports 18080 to 18083; in the copy, others if one of these is taken or another demo
+# is about to take them. That one also has another node name, and so other container names.
 pick_ports() {
-	local prefix port
+	local prefix port free hold
 	for prefix in 1808 1818 1828 1838 1848 1858; do
-		for port in "${prefix}0" "${prefix}1" "${prefix}2"; do
-			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then continue 2; fi
+		exec {hold}>"/tmp/kubelet-lite-demo.$prefix.lock"
+		flock -n "$hold" || continue
+		lock=/tmp/kubelet-lite-demo.$prefix.lock
+		hello=${prefix}0 shared=${prefix}1 info=${prefix}2 sidecar=${prefix}3 free=yes
+		for port in $hello $shared $info $sidecar; do
+			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then free=; fi
 		done
-		hello=${prefix}0 shared=${prefix}1 info=${prefix}2
-		[ $prefix = 1808 ] || sed -i "s/\b1808\([0-2]\)\b/$prefix\1/" "$manifests"/*
-		return 0
+		if [ -n "$free" ]; then
+			[ $prefix = 1808 ] || node=demo-$prefix
+			[ $prefix = 1808 ] || sed -i "s/\b1808\([0-3]\)\b/$prefix\1/" "$manifests"/*
+			return 0
+		fi
+		rm -f "$lock"
+		exec {hold}>&-
 	done
-	fail "ports 18080 to 18082 and their like are all taken on this node"
+	lock=
+	fail "ports 18080 to 18083 and their like are all taken on this node"
 }
 
 all_answer() {
@@ -158,6 +174,7 @@ all_answer() {
 	wait_for 60 "http://127.0.0.1:$shared/ answers: two containers, one volume" page_has "$shared/" :
 	wait_for 60 "http://127.0.0.1:$info/os-release answers: the node's network and a file of it" \
 		page_has "$info/os-release" ID=
+	wait_for 60 "http://127.0.0.1:$sidecar/ answers: an init container, a sidecar, an app" page_has "$sidecar/" prepared
 }
 
 interactive() {
@@ -168,7 +185,8 @@ interactive() {
 	bold "ready to play: add, edit and remove files and watch the log below"
 	cat <<-END
 		   manifests   $manifests
-		   pages       curl http://127.0.0.1:$hello/  http://127.0.0.1:$shared/  http://127.0.0.1:$info/os-release
+		   pages       curl http://127.0.0.1:$hello/  http://127.0.0.1:$shared/  http://127.0.0.1:$sidecar/
+		               curl http://127.0.0.1:$info/os-release
 		   containers  docker -H unix://$ENGINE_SOCKET ps
 		   Ctrl-C ends the demo and everything in it.
 
