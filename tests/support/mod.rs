@@ -3,7 +3,7 @@
 //! Nothing here touches an engine, network or file that belongs to the machine.
 
 // Every test program uses another part of this.
-#![allow(dead_code, unreachable_pub)]
+#![allow(dead_code, unreachable_pub, unused_imports)]
 // Helpers are not themselves test functions, where these would be allowed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
