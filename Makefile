@@ -95,12 +95,18 @@ test-sim: ## the simulation: every fault at every engine call, and SCHEDULES=200
 test-engine: ## tests on private Docker Engines (root)
 	@$(deps) $(build_deps) $(engine_deps) busybox-static
 	$(call step,Docker Engine)
-	$(run_tests) --test engine
+	$(run_tests) --test engine_contract --test node
 
 .PHONY: deny
 deny: ## licences, bans and sources of dependencies, with cargo-deny if it is there
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny check licenses bans sources; \
 	else echo "cargo-deny is not installed, nothing was checked: cargo install --locked cargo-deny"; exit 1; fi
+
+.PHONY: bench
+bench: ## what the daemon adds to the bare engine, as ratios; prints a table, judges nothing (root)
+	@$(deps) $(build_deps) $(engine_deps) busybox-static
+	$(call step,benchmark on a private Docker Engine)
+	$(CARGO) bench --locked --bench node
 
 .PHONY: install
 install: ## release build, unit and manifest directory below DESTDIR and prefix=/usr/local
