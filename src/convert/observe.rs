@@ -168,7 +168,10 @@ fn container_state(details: &ContainerDetails, timestamp_of: &dyn Fn(jiff::Times
     match details.state {
         EngineState::Created if details.error.is_empty() && details.exit_code == 0 => ContainerState::Created,
         EngineState::Created => cannot_run(details, at(details.created_at)),
-        EngineState::Running => ContainerState::Running { started_at: at(details.started_at.or(details.created_at)) },
+        // A container that somebody paused is theirs to unpause: it runs, as it does to the kubelet.
+        EngineState::Running | EngineState::Paused => {
+            ContainerState::Running { started_at: at(details.started_at.or(details.created_at)) }
+        }
         EngineState::Exited => match details.started_at {
             None => cannot_run(details, at(details.finished_at.or(details.created_at))),
             Some(started) => ContainerState::Exited {
@@ -184,11 +187,9 @@ fn container_state(details: &ContainerDetails, timestamp_of: &dyn Fn(jiff::Times
                 finished_at: at(details.finished_at.or(Some(started))),
             },
         },
-        EngineState::Paused
-        | EngineState::Restarting
-        | EngineState::Removing
-        | EngineState::Dead
-        | EngineState::Other => ContainerState::Unknown,
+        EngineState::Restarting | EngineState::Removing | EngineState::Dead | EngineState::Other => {
+            ContainerState::Unknown
+        }
     }
 }
 

@@ -106,7 +106,7 @@ pub enum ContainerState {
         /// When it ended.
         finished_at: Timestamp,
     },
-    /// Paused, restarting, dead or being removed: stopped before it is trusted (a kubelet rule).
+    /// Restarting, dead or being removed: stopped before it is trusted (a kubelet rule).
     Unknown,
 }
 

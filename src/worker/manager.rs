@@ -7,7 +7,7 @@
 use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
-    engine::{Engine, EngineError, EngineEvent, EngineState},
+    engine::{Engine, EngineError, EngineEvent, EngineState, EngineVersion},
     manifest::{Held, ManifestSet, Snapshot, set::Resolver},
     plan::StopReason,
     pod::{ContainerId, ManifestSource, PodKey, PodUid},
@@ -185,13 +185,20 @@ impl<E: Engine> PodManager<E> {
     /// nothing falls between the two.
     async fn connect(&mut self) -> Result<Events, EngineError> {
         let version = self.shared.engine.version().await?;
+        check_version(&version)?;
         let events = self.shared.engine.events().await?;
         self.shared.facts.send_modify(|facts| {
             let facts = Arc::make_mut(facts);
             facts.memory_total = version.memory_total;
             facts.bound_logs = version.log_driver == "json-file";
         });
-        self.shared.ensure_sandbox_image().await?;
+        if let Err(error) = self.shared.ensure_sandbox_image().await {
+            if error.is_unavailable() {
+                return Err(error);
+            }
+            // Pods that run need none, and those that start try again.
+            warn!("the sandbox image can not be had: {}", report(&error));
+        }
         self.list(Relist::EngineReturned).await?;
         info!(version = version.version, api_version = version.api_version, "connected to the Docker Engine");
         self.summary.send_modify(|s| s.engine = EngineHealth::Connected(version.version));
@@ -304,7 +311,7 @@ impl<E: Engine> PodManager<E> {
         self.set = set;
         self.sweep();
         for key in keys {
-            let Some(wish) = wish(&self.set, &key, incumbents.get(&key)) else { continue };
+            let wish = wish(&self.set, &key, incumbents.get(&key));
             self.grant(&key, wish);
         }
         self.summary.send_modify(|s| s.generation = self.set.generation);
@@ -405,7 +412,7 @@ impl<E: Engine> PodManager<E> {
                 }
                 info!(pod = %key, reason = "PodGone", "nothing is left of the pod");
                 // It may have been declared again meanwhile.
-                if let Some(wish @ Wish::Run(_)) = wish(&self.set, &key, None) {
+                if let wish @ Wish::Run(_) = wish(&self.set, &key, None) {
                     self.grant(&key, wish);
                 }
             }
@@ -431,16 +438,31 @@ impl<E: Engine> PodManager<E> {
     }
 }
 
-/// What is wanted of a pod, given the manifests and where it runs from; `None`: nothing may be
-/// decided yet.
-fn wish(set: &ManifestSet, key: &PodKey, runs_from: Option<&ManifestSource>) -> Option<Wish> {
+/// Oldest Engine API that was seen to work, and the release that speaks it.
+const OLDEST_API: ((u32, u32), &str) = ((1, 41), "20.10");
+
+/// An engine that is too old is waited for: somebody may upgrade it.
+fn check_version(version: &EngineVersion) -> Result<(), EngineError> {
+    let api = version.api_version.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    let ((oldest, release), found) = (OLDEST_API, &version.version);
+    match api {
+        Some(api) if api < oldest => Err(EngineError::Protocol {
+            operation: "version".into(),
+            message: format!("Docker Engine {found} is too old: upgrade it to {release} or later"),
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What is wanted of a pod, given the manifests and where it runs from.
+fn wish(set: &ManifestSet, key: &PodKey, runs_from: Option<&ManifestSource>) -> Wish {
     if let Some(pod) = set.pods.get(key) {
-        return Some(Wish::Run(pod.clone()));
+        return Wish::Run(pod.clone());
     }
     match &set.held {
-        Held::Everything => Some(Wish::Keep),
-        Held::Files(files) if runs_from.is_some_and(|source| files.contains(&source.path)) => Some(Wish::Keep),
-        Held::Files(_) => Some(Wish::Terminate(StopReason::PodRemoved)),
+        Held::Everything => Wish::Keep,
+        Held::Files(files) if runs_from.is_some_and(|source| files.contains(&source.path)) => Wish::Keep,
+        Held::Files(_) => Wish::Terminate(StopReason::PodRemoved),
     }
 }
 
@@ -451,5 +473,51 @@ fn announce(key: &PodKey, wish: &Wish) {
         }
         Wish::Keep => warn!(pod = %key, "the pod's manifest can not be read: it is kept as it runs"),
         Wish::Terminate(_) => info!(pod = %key, reason = "PodRemoved", "the pod's manifest is gone: ending the pod"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::Pod;
+    use std::path::PathBuf;
+
+    #[test]
+    fn an_engine_that_is_too_old_is_named() {
+        let of = |api: &str| {
+            check_version(&EngineVersion { version: "x".into(), api_version: api.into(), ..Default::default() })
+        };
+        assert_eq!(of("1.41"), Ok(()));
+        assert_eq!(of("2.0"), Ok(()));
+        assert_eq!(of("?"), Ok(()));
+        let error = of("1.40").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "version: unexpected answer: Docker Engine x is too old: upgrade it to 20.10 or later"
+        );
+    }
+
+    #[test]
+    fn a_pod_that_is_not_declared_ends_only_if_its_file_says_so() {
+        let key = PodKey::new("default", "web-n");
+        let source = ManifestSource { path: PathBuf::from("/m/web.yaml"), document: 0 };
+        let held = |held| ManifestSet { held, ..ManifestSet::default() };
+        let files = |names: &[&str]| Held::Files(names.iter().map(PathBuf::from).collect());
+        for (set, runs_from, expected) in [
+            (held(Held::Everything), Some(&source), Wish::Keep),
+            (held(Held::Everything), None, Wish::Keep),
+            (held(files(&["/m/web.yaml"])), Some(&source), Wish::Keep),
+            (held(files(&["/m/other.yaml"])), Some(&source), Wish::Terminate(StopReason::PodRemoved)),
+            (held(files(&["/m/web.yaml"])), None, Wish::Terminate(StopReason::PodRemoved)),
+            (held(files(&[])), Some(&source), Wish::Terminate(StopReason::PodRemoved)),
+        ] {
+            assert_eq!(wish(&set, &key, runs_from), expected, "{set:?} {runs_from:?}");
+        }
+        let manifest =
+            serde_json::json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        let written = serde_json::from_value(manifest).unwrap();
+        let pod = Arc::new(Pod::from_manifest(written, source, &crate::pod::Node { name: "n".into() }).unwrap());
+        let set = ManifestSet { pods: BTreeMap::from([(key.clone(), pod.clone())]), ..ManifestSet::default() };
+        assert_eq!(wish(&set, &key, None), Wish::Run(pod));
     }
 }

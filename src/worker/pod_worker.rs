@@ -278,7 +278,16 @@ impl<E: Engine> PodWorker<E> {
         for pod in fresher {
             self.view.apply(&pod);
         }
-        self.terminating.retain(|uid, _| self.view.pod().incarnation(uid).is_some());
+        let pod = self.view.pod();
+        self.terminating.retain(|uid, _| pod.incarnation(uid).is_some());
+        let exists = |id: &ContainerId| {
+            let mut all = pod.incarnations.iter();
+            all.any(|i| i.sandboxes.iter().any(|s| s.id == *id) || i.containers.iter().any(|c| c.id == *id))
+        };
+        self.results.retain(|target, _| match target {
+            Target::Instance(id) => exists(id),
+            Target::Image(_) | Target::Sandbox(_) | Target::Container(..) => true,
+        });
     }
 
     fn take_wish(&mut self) {

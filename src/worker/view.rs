@@ -67,7 +67,12 @@ impl View {
                 Ok(details) => {
                     let observed = convert::observe(&details, instance, &|wall| clock.timestamp_of(wall));
                     match observed.filter(|o| belongs(o, key)) {
-                        Some(observed) => drop(self.seen.insert(id.clone(), observed)),
+                        Some(mut observed) => {
+                            if let Some(before) = self.seen.get(&id) {
+                                keep_end(before, &mut observed);
+                            }
+                            self.seen.insert(id.clone(), observed);
+                        }
                         None => drop(self.seen.remove(&id)),
                     }
                 }
@@ -105,6 +110,35 @@ impl View {
     }
 }
 
+/// An end that was seen once keeps its place in time: the wall clock may have jumped since.
+fn keep_end(before: &Observed, now: &mut Observed) {
+    let (Some(old), Some(new)) = (state(before), state_mut(now)) else { return };
+    if let (
+        ContainerState::Exited { code, ran_for, finished_at, .. },
+        ContainerState::Exited { code: new_code, ran_for: new_ran_for, finished_at: new_finished_at, .. },
+    ) = (old, new)
+        && (code, ran_for) == (&*new_code, &*new_ran_for)
+    {
+        *new_finished_at = *finished_at;
+    }
+}
+
+fn state(observed: &Observed) -> Option<&ContainerState> {
+    match observed {
+        Observed::Sandbox { sandbox, .. } => Some(&sandbox.state),
+        Observed::Container { status, .. } => Some(&status.state),
+        Observed::Unreadable { .. } => None,
+    }
+}
+
+fn state_mut(observed: &mut Observed) -> Option<&mut ContainerState> {
+    match observed {
+        Observed::Sandbox { sandbox, .. } => Some(&mut sandbox.state),
+        Observed::Container { status, .. } => Some(&mut status.state),
+        Observed::Unreadable { .. } => None,
+    }
+}
+
 fn belongs(observed: &Observed, to: &PodKey) -> bool {
     match observed {
         Observed::Sandbox { key, .. } | Observed::Container { key, .. } => key == to,
@@ -114,12 +148,7 @@ fn belongs(observed: &Observed, to: &PodKey) -> bool {
 
 /// The list's word for an observed state, where it is unambiguous.
 fn word(observed: &Observed) -> Option<EngineState> {
-    let state = match observed {
-        Observed::Sandbox { sandbox, .. } => &sandbox.state,
-        Observed::Container { status, .. } => &status.state,
-        Observed::Unreadable { .. } => return None,
-    };
-    match state {
+    match state(observed)? {
         ContainerState::Created => Some(EngineState::Created),
         ContainerState::Running { .. } => Some(EngineState::Running),
         // A failed start is listed as created.

@@ -150,7 +150,7 @@ fn states_of_a_container() {
             |d| (d.started_at, d.finished_at, d.created_at) = (None, None, None),
             exited(0, ExitReason::ContainerCannotRun, 0, Timestamp::default()),
         ),
-        ("paused", |d| d.state = EngineState::Paused, ContainerState::Unknown),
+        ("paused", |d| d.state = EngineState::Paused, ContainerState::Running { started_at: timestamp_of(at(0)) }),
         ("dead", |d| d.state = EngineState::Dead, ContainerState::Unknown),
         ("odd", |d| d.state = EngineState::Other, ContainerState::Unknown),
     ];
