@@ -120,6 +120,11 @@ impl Ledger {
         }
     }
 
+    /// The files that are known and not among these.
+    pub fn missing<T>(&self, found: &BTreeMap<PathBuf, T>) -> Vec<PathBuf> {
+        self.snapshot.files.keys().filter(|path| !found.contains_key(*path)).cloned().collect()
+    }
+
     /// A file has not been there since.
     pub fn gone(&mut self, path: &Path, since: Timestamp) {
         match self.deferred.get(path) {

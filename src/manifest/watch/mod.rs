@@ -271,16 +271,17 @@ where
         }
         let found: BTreeMap<_, _> =
             listing.files.into_iter().map(|(path, seen)| (path, self.dated(seen, now))).collect();
-        let present: Vec<PathBuf> = found.keys().cloned().collect();
         let seen: BTreeMap<_, _> = found.iter().map(|(path, (seen, _))| (path.clone(), seen.clone())).collect();
         let look = self.settle.look(found, now);
-        self.ledger.present(present.iter());
+        self.ledger.present(seen.keys());
         let mut news = Vec::new();
         for (from, to) in &look.renamed {
             news.extend(self.ledger.renamed(from, to));
         }
-        for (path, since) in &look.gone {
-            self.ledger.gone(path, *since);
+        for path in self.ledger.missing(&seen) {
+            // One that was never read is not followed: it counts as gone from now.
+            let since = look.gone.iter().find(|(gone, _)| *gone == path).map_or(now, |(_, since)| *since);
+            self.ledger.gone(&path, since);
         }
         for path in look.ready {
             if let Some(seen) = seen.get(&path) {
@@ -291,7 +292,7 @@ where
             news.extend(self.ledger.restless(path));
         }
         news.extend(self.ledger.strangers(listing.strangers, now));
-        news.extend(self.ledger.available(present.iter()));
+        news.extend(self.ledger.available(seen.keys()));
         let (settled, gone) = self.ledger.settle(self.settle.is_busy(), now);
         news.extend(settled);
         gone.iter().for_each(|path| self.settle.forget(path));

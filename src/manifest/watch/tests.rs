@@ -1,6 +1,8 @@
 //! Real inotify on real directories. Waits are bounded and for a value; that nothing happened in between
 //! is told by the count of published snapshots, or by what the parser was given.
 
+mod storm;
+
 use super::*;
 use crate::manifest::{DirectoryState, Object};
 use std::{
