@@ -26,6 +26,8 @@ pub struct Diagnostic {
     pub suggestion: Option<String>,
     /// Other places that help to understand it.
     pub related: Vec<Related>,
+    /// Whether the line may hold a secret and must not be shown.
+    pub sensitive: bool,
 }
 
 /// A place in a file, all from 1; columns and width count characters.
@@ -80,6 +82,7 @@ impl Diagnostic {
             message: message.into(),
             suggestion: None,
             related: Vec::new(),
+            sensitive: false,
         }
     }
 

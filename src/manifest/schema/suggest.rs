@@ -1,0 +1,181 @@
+//! The right name for a field that does not exist: misspelt, or in the wrong place.
+
+use super::{Struct, Type};
+
+/// Longer names are not compared: no field is near them.
+const MAX_NAME: usize = 64;
+/// How many equally near names are offered.
+const MAX_OFFERED: usize = 4;
+/// How far below a struct its fields are looked for.
+const MAX_DEPTH: usize = 3;
+
+/// Structs from the one with the unknown field outward.
+#[derive(Clone, Copy)]
+pub struct Chain<'a> {
+    /// The struct around this one.
+    pub outer: Option<&'a Chain<'a>>,
+    /// This struct.
+    pub inner: &'static Struct,
+    /// Where it is, as in `spec.containers[]`.
+    pub place: &'a str,
+}
+
+/// What to tell about an unknown field, if anything is like it.
+pub fn for_unknown(name: &str, chain: &Chain) -> Option<String> {
+    let own = nearest(name, chain.inner);
+    // One letter off in the same struct is the likeliest mistake.
+    if let Some((distance, names)) = &own
+        && *distance <= 1
+    {
+        return Some(did_you_mean(names));
+    }
+    let exact = |field: &str| field == name;
+    if let Some(advice) = elsewhere(chain, &exact) {
+        return Some(format!("it belongs in {}, not in {}", advice.0, here(chain)));
+    }
+    if let Some((_, names)) = &own {
+        return Some(did_you_mean(names));
+    }
+    let near = |field: &str| name.len() > 4 && distance(name, field) <= 1;
+    if let Some((place, field)) = elsewhere(chain, &near) {
+        return Some(format!("did you mean `{field}`, which belongs in {place}?"));
+    }
+    let names: Vec<_> = chain.inner.fields.iter().map(|(field, _)| *field).collect();
+    (1..=8).contains(&names.len()).then(|| format!("its fields are {}", list(&names, "and")))
+}
+
+/// The nearest of some words to a misspelt one, if any is near.
+pub fn nearest_word<'w>(name: &str, words: &[&'w str]) -> Option<&'w str> {
+    words
+        .iter()
+        .map(|word| (distance(name, word), *word))
+        .filter(|(d, word)| *d <= allowed(word))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, word)| word)
+}
+
+fn did_you_mean(names: &[&str]) -> String {
+    format!("did you mean {}?", list(names, "or"))
+}
+
+fn list(names: &[&str], last: &str) -> String {
+    let quoted: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
+    match quoted.split_last() {
+        Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
+        _ => quoted.concat(),
+    }
+}
+
+fn here(chain: &Chain) -> String {
+    described(chain.inner, chain.place, false)
+}
+
+fn described(inner: &Struct, place: &str, with_place: bool) -> String {
+    match inner.name {
+        "Container" if with_place => format!("a container (`{place}`)"),
+        "Container" => "a container".into(),
+        _ if place.is_empty() => format!("the {} itself", inner.name),
+        _ => format!("`{place}`"),
+    }
+}
+
+/// The fields at the smallest distance, if that is small.
+fn nearest(name: &str, inner: &'static Struct) -> Option<(usize, Vec<&'static str>)> {
+    let distances: Vec<_> = inner.fields.iter().map(|(field, _)| (distance(name, field), *field)).collect();
+    let best = distances.iter().filter(|(d, field)| *d <= allowed(field)).map(|(d, _)| *d).min()?;
+    let names = distances.iter().filter(|(d, _)| *d == best).map(|(_, field)| *field).take(MAX_OFFERED);
+    Some((best, names.collect()))
+}
+
+/// How many wrong letters a name of this length may have and still be meant.
+fn allowed(field: &str) -> usize {
+    (field.len() / 3).clamp(1, 3)
+}
+
+/// A fitting field elsewhere: below this struct, in the structs around it, below those.
+fn elsewhere(chain: &Chain, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'static str)> {
+    let mut around = Some(chain);
+    while let Some(outer) = around {
+        let own = outer.inner.fields.iter().find(|(field, _)| fits(field));
+        if let Some((field, _)) = own.filter(|_| !std::ptr::eq(outer.inner, chain.inner)) {
+            return Some((described(outer.inner, outer.place, true), field));
+        }
+        if let Some(found) = below(outer, chain.inner, fits) {
+            return Some(found);
+        }
+        around = outer.outer;
+    }
+    None
+}
+
+/// Breadth first, so that the nearest place wins.
+fn below(chain: &Chain, except: &Struct, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'static str)> {
+    let mut level: Vec<(&'static Struct, String)> = vec![(chain.inner, chain.place.to_owned())];
+    for _ in 0..MAX_DEPTH {
+        let mut next = Vec::new();
+        for (inner, place) in &level {
+            for (field, ty) in inner.fields {
+                let Some(child) = ty.innermost().filter(|child| !std::ptr::eq(*child, except)) else { continue };
+                let dot = if place.is_empty() { "" } else { "." };
+                let brackets = if matches!(ty, Type::List(_)) { "[]" } else { "" };
+                let place = format!("{place}{dot}{field}{brackets}");
+                if let Some((found, _)) = child.fields.iter().find(|(field, _)| fits(field)) {
+                    return Some((described(child, &place, true), found));
+                }
+                next.push((child, place));
+            }
+        }
+        level = next;
+    }
+    None
+}
+
+/// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, letters'
+/// case aside.
+fn distance(a: &str, b: &str) -> usize {
+    if a.len() > MAX_NAME || b.len() > MAX_NAME {
+        return usize::MAX;
+    }
+    let (a, b) = (lower(a), lower(b));
+    let mut before_last: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let cost = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + cost);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(before_last[j - 2] + 1);
+            }
+            row.push(best);
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or(usize::MAX)
+}
+
+fn lower(text: &str) -> Vec<char> {
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, d) in [
+            ("", "", 0),
+            ("ports", "PORTS", 0),
+            ("port", "ports", 1),
+            ("livenesProbe", "livenessProbe", 1),
+            ("imagePullPolicey", "imagePullPolicy", 1),
+            ("naem", "name", 1),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!(distance(a, b), d, "{a} {b}");
+            assert_eq!(distance(b, a), d, "{b} {a}");
+        }
+    }
+}

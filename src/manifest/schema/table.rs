@@ -1,0 +1,2 @@
+use super::Struct;
+pub static ROOTS: &[&Struct] = &[];
