@@ -3,6 +3,8 @@
 //!
 //! `UPDATE_SCHEMA=1 cargo test --test schema` writes the table anew.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic too")]
+
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as core};
 use serde::{
     Deserialize,
@@ -32,14 +34,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         // Only `IntOrString` and free-form values ask for anything at all.
-        struct Expecting<'v, V>(&'v V);
-        impl<'de, V: Visitor<'de>> std::fmt::Display for Expecting<'_, V> {
-            fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-                self.0.expecting(f)
-            }
-        }
-        let text = Expecting(&visitor).to_string();
-        *self.found = if text == "IntOrString" { "IntOrString".into() } else { "Any".into() };
+        *self.found = if expecting(&visitor) == "IntOrString" { "IntOrString".into() } else { "Any".into() };
         visitor.visit_i64(1)
     }
 
@@ -58,16 +53,15 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         visitor.visit_i64(0)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        "Double".clone_into(self.found);
-        visitor.visit_f64(0.0)
-    }
-
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         self.deserialize_string(visitor)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+        if expecting(&visitor) == "a base64-encoded string" {
+            "Bytes".clone_into(self.found);
+            return visitor.visit_str("");
+        }
         "String".clone_into(self.found);
         visitor.visit_str("1970-01-01T00:00:00Z")
     }
@@ -82,7 +76,6 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         *self.found = match name {
             "Quantity" => "Quantity".into(),
             "Time" | "MicroTime" => "Time".into(),
-            "ByteString" => "Bytes".into(),
             "FieldsV1" | "RawExtension" => "Any".into(),
             other => panic!("new kind of value in the API: {other} ({inner})"),
         };
@@ -99,7 +92,8 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         let mut inner = String::new();
         let mut ignored = Vec::new();
-        let fields = Fields { names: &["key"], at: 0, tracer: self.tracer, types: &mut ignored, map: Some(&mut inner) };
+        let fields =
+            Fields { of: "", names: &["key"], at: 0, tracer: self.tracer, types: &mut ignored, map: Some(&mut inner) };
         let result = visitor.visit_map(fields);
         *self.found = format!("Map(&{})", typed(&inner));
         result
@@ -119,7 +113,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         let mut types = Vec::new();
         let tracer = self.tracer.clone();
         let result =
-            visitor.visit_map(Fields { names, at: 0, tracer: self.tracer, types: &mut types, map: None })?;
+            visitor.visit_map(Fields { of: name, names, at: 0, tracer: self.tracer, types: &mut types, map: None })?;
         if !known {
             tracer.borrow_mut().structs.insert(name.into(), types);
         }
@@ -127,9 +121,20 @@ impl<'de> Deserializer<'de> for Probe<'_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i128 u8 u16 u32 u64 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct enum
+        i8 i16 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct enum
         identifier ignored_any
     }
+}
+
+/// What a visitor says it expects: some types can be told apart by nothing else.
+fn expecting<'de, V: Visitor<'de>>(visitor: &V) -> String {
+    struct Expecting<'v, V>(&'v V);
+    impl<'de, V: Visitor<'de>> std::fmt::Display for Expecting<'_, V> {
+        fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+            self.0.expecting(f)
+        }
+    }
+    Expecting(visitor).to_string()
 }
 
 struct One<'a> {
@@ -149,6 +154,7 @@ impl<'de> SeqAccess<'de> for One<'_> {
 }
 
 struct Fields<'a> {
+    of: &'a str,
     names: &'a [&'static str],
     at: usize,
     tracer: Shared,
@@ -165,14 +171,12 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
         let name = self.names[self.at - 1];
-        // Types of the top level check these two.
-        if self.map.is_none() && (name == "apiVersion" || name == "kind") {
-            let constants = CONSTANTS.with(|c| c.borrow().clone());
-            if let Some((version, kind)) = constants.filter(|_| self.types.len() < 2) {
-                self.types.push((name.into(), "String".into()));
-                let text = if name == "kind" { kind } else { version };
-                return seed.deserialize(value::StrDeserializer::new(text));
-            }
+        // Objects check what they are.
+        let is = RESOURCES.iter().find(|(of, _)| *of == self.of);
+        if let Some((kind, version)) = is.filter(|_| name == "apiVersion" || name == "kind") {
+            self.types.push((name.into(), "String".into()));
+            let text = if name == "kind" { kind } else { version };
+            return seed.deserialize(value::StrDeserializer::new(text));
         }
         let mut found = String::new();
         let result = seed.deserialize(Probe { tracer: self.tracer.clone(), found: &mut found })?;
@@ -184,12 +188,21 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 }
 
-thread_local! {
-    static CONSTANTS: RefCell<Option<(&'static str, &'static str)>> = const { RefCell::new(None) };
-}
+const RESOURCES: &[(&str, &str)] = &[
+    ("Pod", "v1"),
+    ("ConfigMap", "v1"),
+    ("Secret", "v1"),
+    ("PersistentVolumeClaim", "v1"),
+    ("ReplicationController", "v1"),
+    ("DaemonSet", "apps/v1"),
+    ("Deployment", "apps/v1"),
+    ("ReplicaSet", "apps/v1"),
+    ("StatefulSet", "apps/v1"),
+    ("Job", "batch/v1"),
+    ("CronJob", "batch/v1"),
+];
 
 fn trace<T: for<'de> Deserialize<'de> + k8s_openapi::Resource>(tracer: &Shared) -> &'static str {
-    CONSTANTS.with(|c| *c.borrow_mut() = Some((T::API_VERSION, T::KIND)));
     let mut found = String::new();
     T::deserialize(Probe { tracer: tracer.clone(), found: &mut found }).expect(T::KIND);
     T::KIND
@@ -260,7 +273,13 @@ fn table() -> String {
                 format!("(\"{field}\", {})", if is_status { "Type::Any".into() } else { typed(ty) })
             })
             .collect();
-        writeln!(out, "#[rustfmt::skip]\nstatic {}: Struct = Struct {{ name: \"{name}\", fields: &[{}] }};", constant(name), fields.join(", ")).unwrap();
+        writeln!(
+            out,
+            "#[rustfmt::skip]\nstatic {}: Struct = Struct {{ name: \"{name}\", fields: &[{}] }};",
+            constant(name),
+            fields.join(", ")
+        )
+        .unwrap();
     }
     out
 }

@@ -4,12 +4,29 @@ use super::{
     diagnostic::{Diagnostic, Place, Related, Severity},
     parse::{FieldValidation, ParseOptions},
     path::Path,
-    tree::{NodeId, Tree},
+    text::tree::{NodeId, Tree},
 };
 use std::collections::HashSet;
 
-/// More findings than this in one file help nobody; the rest is only counted.
-pub const MAX_FINDINGS: usize = 200;
+/// More errors than this in one file help nobody; the rest is only counted.
+const MAX_ERRORS: usize = 200;
+/// The same of warnings.
+const MAX_WARNINGS: usize = 200;
+
+#[derive(Default)]
+struct Counts {
+    errors: usize,
+    warnings: usize,
+}
+
+impl Counts {
+    fn of(&mut self, severity: Severity) -> &mut usize {
+        match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        }
+    }
+}
 
 /// The findings of one file.
 pub struct Findings<'t> {
@@ -20,7 +37,8 @@ pub struct Findings<'t> {
     object: String,
     list: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Option<Place>, String)>,
-    dropped: usize,
+    counts: Counts,
+    broken: Vec<String>,
     /// Takes what is silenced or one too many.
     scratch: Diagnostic,
 }
@@ -30,7 +48,18 @@ impl<'t> Findings<'t> {
     pub fn new(file: &'t std::path::Path, options: &'t ParseOptions, tree: &'t Tree<'t>) -> Self {
         let scratch = Diagnostic::warning("", file, "");
         let (list, seen) = (Vec::new(), HashSet::new());
-        Self { file, options, tree, document: 0, object: String::new(), list, seen, dropped: 0, scratch }
+        Self {
+            file,
+            options,
+            tree,
+            document: 0,
+            object: String::new(),
+            list,
+            seen,
+            counts: Counts::default(),
+            broken: Vec::new(),
+            scratch,
+        }
     }
 
     /// From now on paths are of this document, and findings about no object in particular.
@@ -42,6 +71,7 @@ impl<'t> Findings<'t> {
     /// From now on findings are about this object, as in `Pod web`.
     pub fn enter_object(&mut self, object: String) {
         self.object = object;
+        self.broken.clear();
     }
 
     /// The options the file is judged by.
@@ -74,19 +104,38 @@ impl<'t> Findings<'t> {
         }
     }
 
+    /// What a decoder complained about at a path of its own notation below an object's.
+    pub fn undecodable(&mut self, path: &Path, field: &str, message: &str) {
+        let object = path.to_string();
+        let dot = if object.is_empty() || field.starts_with('[') { "" } else { "." };
+        let finding = self.error("undecodable", path, message);
+        finding.diagnostic.field = format!("{object}{dot}{field}");
+    }
+
+    /// Notes that what stands at a path is no use, so that what follows from it is not told as well.
+    pub fn mark_broken(&mut self, path: &Path) {
+        if !self.is_full() {
+            self.broken.push(path.to_string());
+        }
+    }
+
+    fn follows_from_broken(&self, code: &str, field: &str) -> bool {
+        let below = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        !self.broken.is_empty()
+            && (code == "not-found" || self.broken.iter().any(|b| below(field, b) || below(b, field)))
+    }
+
     /// Whether the list is full, so that costly advice is no longer worth its while.
     pub fn is_full(&self) -> bool {
-        self.list.len() >= MAX_FINDINGS
+        let strict = self.options.field_validation == FieldValidation::Strict;
+        self.counts.errors >= MAX_ERRORS || !strict && self.counts.warnings >= MAX_WARNINGS
     }
 
-    /// How many there are so far: a mark for [`Self::has_errors_since`].
+    /// How many there are so far: a mark for [`Self::silence_since`].
     pub fn len(&self) -> usize {
         self.list.len()
-    }
-
-    /// Whether an error was found after a mark.
-    pub fn has_errors_since(&self, mark: usize) -> bool {
-        self.dropped > 0 || self.list.iter().skip(mark).any(Diagnostic::is_error)
     }
 
     /// Drops the warnings after a mark that have one of these codes.
@@ -101,9 +150,14 @@ impl<'t> Findings<'t> {
     /// All of them, in order of place.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|d| d.place.map(|p| (p.line, p.column)));
-        if self.dropped > 0 {
-            let message = format!("{} more findings are not shown", self.dropped);
+        let more = |count: usize, max: usize, what| {
+            (count > max).then(|| format!("{} more {what} are not shown", count - max))
+        };
+        if let Some(message) = more(self.counts.errors, MAX_ERRORS, "errors") {
             self.list.push(Diagnostic::error("too-many-findings", self.file, message));
+        }
+        if let Some(message) = more(self.counts.warnings, MAX_WARNINGS, "warnings") {
+            self.list.push(Diagnostic::warning("too-many-findings", self.file, message));
         }
         self.list
     }
@@ -112,22 +166,32 @@ impl<'t> Findings<'t> {
         if severity == Severity::Warning && self.options.silenced.contains(code) {
             return self.nowhere();
         }
-        if self.is_full() {
-            self.dropped += usize::from(severity == Severity::Error);
+        let max = if severity == Severity::Error { MAX_ERRORS } else { MAX_WARNINGS };
+        let count = self.counts.of(severity);
+        if *count >= max {
+            *count += 1;
             return self.nowhere();
         }
         let field = path.to_string();
+        if self.follows_from_broken(code, &field) {
+            return self.nowhere();
+        }
         let place = self.tree.place_of_path(self.document, path);
         // An alias is judged once for each place it is used at, but written once.
         if !self.seen.insert((code, place, field.clone())) {
             return self.nowhere();
         }
+        *self.counts.of(severity) += 1;
         let mut diagnostic = Diagnostic::new(severity, code, self.file, message);
         diagnostic.place = place;
         diagnostic.field = field;
         diagnostic.object.clone_from(&self.object);
         self.list.push(diagnostic);
-        Finding { tree: self.tree, document: self.document, diagnostic: self.list.last_mut().unwrap_or(&mut self.scratch) }
+        Finding {
+            tree: self.tree,
+            document: self.document,
+            diagnostic: self.list.last_mut().unwrap_or(&mut self.scratch),
+        }
     }
 
     fn nowhere(&mut self) -> Finding<'_, 't> {

@@ -5,15 +5,26 @@
 //! a snapshot into a [`ManifestSet`], given which pods already run from where. A file is taken whole
 //! or not at all. This room never touches the engine.
 
+pub mod codes;
 pub mod decode;
 pub mod diagnostic;
+mod findings;
+mod judge;
+mod kinds;
+mod object;
 pub mod parse;
+mod path;
+mod schema;
 pub mod set;
+mod text;
+mod validate;
 pub mod watch;
+
+pub use judge::ANNOTATION_SILENCE;
+pub use object::{Config, Object, Workload};
 
 use crate::pod::{ManifestSource, Pod, PodKey};
 use diagnostic::Diagnostic;
-use k8s_openapi::api::core::v1 as api;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -59,27 +70,6 @@ pub struct ManifestFile {
     pub last_good: Option<Arc<Vec<Object>>>,
     /// Errors (when refused) and warnings.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// One object of a manifest file, as written.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Object {
-    /// `v1` Pod.
-    Pod {
-        /// Index in the file, from 0, counting list items.
-        document: usize,
-        /// The object.
-        pod: Box<api::Pod>,
-    },
-}
-
-impl Object {
-    /// The Pod and its index in the file, if it is one.
-    pub fn as_pod(&self) -> Option<(usize, &api::Pod)> {
-        match self {
-            Self::Pod { document, pod } => Some((*document, pod)),
-        }
-    }
 }
 
 /// What should run on this node.

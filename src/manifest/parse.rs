@@ -1,8 +1,24 @@
 //! Bytes of one file → its objects and everything found wrong with them.
+//!
+//! Stages, each cheap enough for the one after it to be safe: size and bytes, nesting of brackets,
+//! the event parser with its limits ([`super::text::yaml`]), the second reader ([`super::text::second`]),
+//! JSON values ([`super::text::value`]), then each object is judged ([`super::judge`]).
 
-use super::{Object, decode, diagnostic::Diagnostic};
-use serde::Deserialize;
-use serde_json::Value;
+use super::{
+    Object,
+    diagnostic::Diagnostic,
+    findings::Findings,
+    judge,
+    path::Path as FieldPath,
+    text::{
+        json,
+        scalar::Scalar,
+        second::Second,
+        tree::{MAX_DEPTH, NodeId, Style, Tree},
+        value,
+        yaml::{self, ReadError},
+    },
+};
 use std::{collections::BTreeSet, path::Path};
 
 /// Larger files are refused (the kubelet's limit).
@@ -56,53 +72,124 @@ impl Parsed {
 
 /// Reads one file's content. Pure, and safe on any input; run it off the async threads, since a file
 /// of 10 MiB takes a while.
-pub fn parse_file(path: &Path, bytes: &[u8], _options: &ParseOptions) -> Parsed {
-    let mut parsed = Parsed::default();
-    if let Err(diagnostic) = parse_documents(path, bytes, &mut parsed) {
-        parsed.diagnostics.push(*diagnostic);
+pub fn parse_file(path: &Path, bytes: &[u8], options: &ParseOptions) -> Parsed {
+    match read_text(path, bytes) {
+        Ok(text) => parse_text(path, text, options),
+        Err(diagnostic) => Parsed { objects: Vec::new(), diagnostics: vec![*diagnostic] },
     }
-    parsed
 }
 
-fn parse_documents(path: &Path, bytes: &[u8], parsed: &mut Parsed) -> Result<(), Box<Diagnostic>> {
-    let error = |code, message: String| Box::new(Diagnostic::error(code, path, message));
+fn read_text<'b>(path: &Path, bytes: &'b [u8]) -> Result<&'b str, Box<Diagnostic>> {
+    let refused = |code, message: String| Box::new(Diagnostic::error(code, path, message));
     if bytes.len() > MAX_FILE_SIZE {
-        return Err(error("too-large", format!("the file has {} bytes, more than 10 MiB", bytes.len())));
+        let diagnostic = refused("too-large", format!("the file has {} bytes, more than 10 MiB", bytes.len()));
+        return Err(Box::new(diagnostic.suggest("split it into several files")));
     }
-    let text = std::str::from_utf8(bytes).map_err(|e| error("not-utf8", format!("the file is not UTF-8: {e}")))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut seen = false;
-    // The iterator repeats a syntax error for ever: the first one ends the loop.
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let value = serde_yaml::Value::deserialize(document).map_err(|e| error("yaml", e.to_string()))?;
-        let value = serde_json::to_value(value).map_err(|e| error("yaml", e.to_string()))?;
-        if !value.is_null() {
-            seen = true;
-            take(path, &value, parsed)?;
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let at = error.valid_up_to();
+            let place = Tree::new(std::str::from_utf8(&bytes[..at]).unwrap_or("")).place_of(at, at + 1);
+            let message = format!("byte {} is not UTF-8", at + 1);
+            return Err(Box::new(refused("not-utf8", message).at(Some(place)).suggest("save the file as UTF-8")));
         }
+    };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if let Some(at) = text.find('\0') {
+        let place = Tree::new(text).place_of(at, at + 1);
+        return Err(Box::new(refused("nul-byte", "the file holds a NUL byte".into()).at(Some(place))));
     }
-    if seen { Ok(()) } else { Err(error("empty-file", "the file holds no object".into())) }
+    Ok(text)
 }
 
-fn take(path: &Path, value: &Value, parsed: &mut Parsed) -> Result<(), Box<Diagnostic>> {
-    let word = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    match (word("apiVersion"), word("kind")) {
-        ("v1", "Pod") => {
-            let pod = decode::decode_pod(value)
-                .map_err(|e| Box::new(Diagnostic::error("type", path, e.message).field(e.field)))?;
-            parsed.objects.push(Object::Pod { document: parsed.objects.len(), pod: Box::new(pod) });
+fn parse_text(path: &Path, text: &str, options: &ParseOptions) -> Parsed {
+    let read =
+        if json::is_json(text) { json::read(text) } else { check_brackets(text).and_then(|()| yaml::read(text)) };
+    let tree = match read {
+        Ok(tree) => tree,
+        Err(error) => return refused(path, &Tree::new(text), error),
+    };
+    let mut findings = Findings::new(path, options, &tree);
+    match parse_tree(&tree, &mut findings) {
+        Ok(objects) => Parsed { objects, diagnostics: findings.finish() },
+        Err(error) => {
+            let mut parsed = refused(path, &tree, error);
+            // What was found before the reading ended is still true.
+            parsed.diagnostics.extend(findings.finish());
+            parsed
         }
-        ("v1", "List" | "PodList") => {
-            for item in value.get("items").and_then(Value::as_array).into_iter().flatten() {
-                take(path, item, parsed)?;
-            }
+    }
+}
+
+fn parse_tree(tree: &Tree, findings: &mut Findings) -> Result<Vec<Object>, ReadError> {
+    let documents: Vec<NodeId> = tree.documents.iter().copied().filter(|id| !is_null(tree, *id)).collect();
+    let seconds = if json::is_json(tree.text()) {
+        None
+    } else {
+        let seconds = Second::read(tree.text()).map_err(|error| second_error(tree, &error))?;
+        if seconds.len() != documents.len() {
+            return Err(ReadError::new("yaml-ambiguous", 0..1, "readers of YAML disagree about its documents"));
         }
-        (version, kind) => {
-            let message = format!("kind {kind:?} of apiVersion {version:?} is not known");
-            return Err(Box::new(Diagnostic::error("unknown-kind", path, message)));
+        Some(seconds)
+    };
+    if documents.is_empty() {
+        let error = ReadError::new("empty-file", 0..1, "the file holds no object");
+        return Err(error.suggest("remove the file if it is to declare nothing"));
+    }
+    let mut objects = Vec::new();
+    let mut judge = judge::Judge::new(findings);
+    for (index, document) in documents.into_iter().enumerate() {
+        judge.findings.enter_document(document);
+        let second = seconds.as_ref().and_then(|s| s.get(index));
+        let value = value::to_json(tree, document, second, judge.findings)?;
+        judge.value(value, &FieldPath::ROOT, &mut objects);
+    }
+    Ok(objects)
+}
+
+fn is_null(tree: &Tree, id: NodeId) -> bool {
+    match tree.scalar(id) {
+        Some((text, Style::Plain)) => Scalar::resolve(text) == Scalar::Null,
+        Some((text, Style::Json)) => text == "null",
+        _ => false,
+    }
+}
+
+/// Deep nesting of brackets is the one thing that makes the second reader slow (its time grows with
+/// the square). Brackets in texts and comments count too, but none has hundreds open at once.
+fn check_brackets(text: &str) -> Result<(), ReadError> {
+    const MAX_OPEN: usize = 512;
+    let mut open = 0usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'[' | b'{' => open += 1,
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        if open > MAX_OPEN {
+            let message = format!("more than {MAX_OPEN} brackets are open; lists may nest {MAX_DEPTH} deep");
+            return Err(ReadError::new("too-deep", at..at + 1, message));
         }
     }
     Ok(())
+}
+
+fn second_error(tree: &Tree, error: &serde_yaml::Error) -> ReadError {
+    let at = error.location().map_or(0, |location| location.index().min(tree.text().len()));
+    let message = error.to_string();
+    if message.contains("limit exceeded") {
+        return yaml::too_deep(at..at + 1);
+    }
+    ReadError::new("yaml-syntax", at..at + 1, format!("not valid YAML: {message}"))
+}
+
+fn refused(path: &Path, tree: &Tree, error: ReadError) -> Parsed {
+    let mut diagnostic = Diagnostic::error(error.code, path, error.message);
+    diagnostic.place = Some(tree.place_of(error.range.start, error.range.end));
+    diagnostic.suggestion = error.suggestion;
+    // A line of a broken file may be a secret's.
+    diagnostic.sensitive = tree.text().contains("Secret");
+    Parsed { objects: Vec::new(), diagnostics: vec![diagnostic] }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Applied to a copy: hashes and labels are made from what the user wrote.
 
+use super::quantity::Quantity;
 use k8s_openapi::api::core::v1 as api;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity as ApiQuantity;
 use std::collections::BTreeMap;
@@ -11,28 +12,43 @@ pub const TERMINATION_GRACE_PERIOD_SECONDS: i64 = 30;
 
 /// Fills in every default of the pod's spec.
 pub fn apply(spec: &mut api::PodSpec) {
-    spec.restart_policy.get_or_insert_with(|| "Always".into());
-    spec.dns_policy.get_or_insert_with(|| "ClusterFirst".into());
-    spec.scheduler_name.get_or_insert_with(|| "default-scheduler".into());
+    text(&mut spec.restart_policy, "Always");
+    text(&mut spec.dns_policy, "ClusterFirst");
+    text(&mut spec.scheduler_name, "default-scheduler");
     spec.termination_grace_period_seconds.get_or_insert(TERMINATION_GRACE_PERIOD_SECONDS);
     spec.enable_service_links.get_or_insert(true);
     spec.security_context.get_or_insert_default();
+    // The old name of the field, which still fills the new one.
+    if spec.service_account_name.as_ref().is_none_or(String::is_empty) {
+        spec.service_account_name.clone_from(&spec.service_account);
+    }
     let host_network = spec.host_network == Some(true);
     for container in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers) {
         container_defaults(container, host_network);
+    }
+    if let Some(mut resources) = spec.resources.take() {
+        pod_requests(&mut resources, spec);
+        spec.resources = Some(resources);
     }
     for volume in spec.volumes.iter_mut().flatten() {
         volume_defaults(volume);
     }
 }
 
+/// Sets a text that is not given; an empty one is not given either.
+fn text(field: &mut Option<String>, default: &str) {
+    if field.as_ref().is_none_or(String::is_empty) {
+        *field = Some(default.to_owned());
+    }
+}
+
 fn container_defaults(container: &mut api::Container, host_network: bool) {
     let image = container.image.as_deref().unwrap_or("").to_owned();
-    container.image_pull_policy.get_or_insert_with(|| default_pull_policy(&image).into());
-    container.termination_message_path.get_or_insert_with(|| "/dev/termination-log".into());
-    container.termination_message_policy.get_or_insert_with(|| "File".into());
+    text(&mut container.image_pull_policy, default_pull_policy(&image));
+    text(&mut container.termination_message_path, "/dev/termination-log");
+    text(&mut container.termination_message_policy, "File");
     for port in container.ports.iter_mut().flatten() {
-        port.protocol.get_or_insert_with(|| "TCP".into());
+        text(&mut port.protocol, "TCP");
         if host_network && port.host_port.unwrap_or(0) == 0 {
             port.host_port = Some(port.container_port);
         }
@@ -55,7 +71,7 @@ fn container_defaults(container: &mut api::Container, host_network: bool) {
     }
     for env in container.env.iter_mut().flatten() {
         if let Some(field) = env.value_from.as_mut().and_then(|v| v.field_ref.as_mut()) {
-            field.api_version.get_or_insert_with(|| "v1".into());
+            text(&mut field.api_version, "v1");
         }
     }
 }
@@ -105,11 +121,67 @@ fn probe_defaults(probe: &mut api::Probe) {
 }
 
 fn http_defaults(http: &mut api::HTTPGetAction) {
-    if http.path.as_deref().unwrap_or("").is_empty() {
-        http.path = Some("/".into());
+    text(&mut http.path, "/");
+    text(&mut http.scheme, "HTTP");
+}
+
+/// Requests of the pod itself, where it has `resources`: what its containers request together, else
+/// the pod's limit. Only `cpu`, `memory` and huge pages can be given for a pod.
+fn pod_requests(resources: &mut api::ResourceRequirements, spec: &api::PodSpec) {
+    let of_pod = |name: &str| matches!(name, "cpu" | "memory") || name.starts_with("hugepages-");
+    let mut requests = resources.requests.clone().unwrap_or_default();
+    for (name, amount) in requested_together(spec) {
+        if of_pod(&name) && !name.starts_with("hugepages-") {
+            requests.entry(name).or_insert_with(|| ApiQuantity(amount.to_string()));
+        }
     }
-    if http.scheme.as_deref().unwrap_or("").is_empty() {
-        http.scheme = Some("HTTP".into());
+    for (name, amount) in resources.limits.iter().flatten().filter(|(name, _)| of_pod(name)) {
+        requests.entry(name.clone()).or_insert_with(|| amount.clone());
+    }
+    if !requests.is_empty() {
+        resources.requests = Some(requests);
+    }
+}
+
+/// What a pod's containers request at most at any time: containers and sidecars together, or an init
+/// container beside the sidecars started before it.
+pub fn requested_together(spec: &api::PodSpec) -> BTreeMap<String, Quantity> {
+    let mut together: BTreeMap<String, Quantity> = BTreeMap::new();
+    for container in &spec.containers {
+        add(&mut together, container);
+    }
+    let mut sidecars: BTreeMap<String, Quantity> = BTreeMap::new();
+    let mut most: BTreeMap<String, Quantity> = BTreeMap::new();
+    for container in spec.init_containers.iter().flatten() {
+        if container.restart_policy.as_deref() == Some("Always") {
+            add(&mut together, container);
+            add(&mut sidecars, container);
+            raise(&mut most, &sidecars);
+        } else {
+            let mut beside = sidecars.clone();
+            add(&mut beside, container);
+            raise(&mut most, &beside);
+        }
+    }
+    raise(&mut together, &most);
+    together
+}
+
+fn add(sum: &mut BTreeMap<String, Quantity>, container: &api::Container) {
+    let requests = container.resources.as_ref().and_then(|r| r.requests.as_ref());
+    for (name, amount) in requests.into_iter().flatten() {
+        // What is no quantity was reported by validation.
+        if let Ok(amount) = Quantity::parse(&amount.0) {
+            let entry = sum.entry(name.clone()).or_default();
+            *entry = entry.plus(amount);
+        }
+    }
+}
+
+fn raise(most: &mut BTreeMap<String, Quantity>, other: &BTreeMap<String, Quantity>) {
+    for (name, amount) in other {
+        let entry = most.entry(name.clone()).or_default();
+        *entry = (*entry).max(*amount);
     }
 }
 
@@ -130,13 +202,26 @@ fn volume_defaults(volume: &mut api::Volume) {
     }
     if let Some(v) = &mut volume.downward_api {
         v.default_mode.get_or_insert(MODE);
+        field_versions(v.items.as_mut());
     }
     if let Some(v) = &mut volume.projected {
         v.default_mode.get_or_insert(MODE);
+        for source in v.sources.iter_mut().flatten() {
+            field_versions(source.downward_api.as_mut().and_then(|d| d.items.as_mut()));
+            if let Some(token) = &mut source.service_account_token {
+                token.expiration_seconds.get_or_insert(3600);
+            }
+        }
     }
     if let Some(v) = &mut volume.image {
         let policy = default_pull_policy(v.reference.as_deref().unwrap_or(""));
-        v.pull_policy.get_or_insert_with(|| policy.into());
+        text(&mut v.pull_policy, policy);
+    }
+}
+
+fn field_versions(files: Option<&mut Vec<api::DownwardAPIVolumeFile>>) {
+    for field in files.into_iter().flatten().filter_map(|file| file.field_ref.as_mut()) {
+        text(&mut field.api_version, "v1");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Kubernetes' `resource.Quantity`: exact parsing of amounts such as `500m`, `1.5Gi`, `1e3`.
 
+use std::fmt;
+
 /// An amount in billionths, exact as upstream's (which keeps nano precision too).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Quantity {
@@ -58,6 +60,12 @@ impl Quantity {
         self.nanos
     }
 
+    /// The sum, capped as upstream caps.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { nanos: self.nanos.saturating_add(other.nanos).clamp(-MAX_NANOS, MAX_NANOS) }
+    }
+
     /// Whether the amount is zero.
     pub fn is_zero(self) -> bool {
         self.nanos == 0
@@ -73,6 +81,19 @@ impl Quantity {
 
     fn clamp(amount: i128) -> i64 {
         i64::try_from(amount).unwrap_or(if amount < 0 { i64::MIN } else { i64::MAX })
+    }
+}
+
+/// In the API's notation, without a suffix or in thousandths or billionths: exact.
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.nanos % NANO == 0 {
+            write!(f, "{}", self.nanos / NANO)
+        } else if self.nanos % (NANO / 1000) == 0 {
+            write!(f, "{}m", self.nanos / (NANO / 1000))
+        } else {
+            write!(f, "{}n", self.nanos)
+        }
     }
 }
 

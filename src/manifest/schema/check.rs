@@ -6,7 +6,7 @@ use super::{
     suggest::{self, Chain},
 };
 use crate::{
-    manifest::{findings::Findings, path::Path, scalar::Scalar},
+    manifest::{findings::Findings, path::Path, text::scalar::Scalar},
     pod::quantity::Quantity,
 };
 use serde_json::{Map, Value};
@@ -42,6 +42,8 @@ impl Checker<'_, '_> {
                 self.value(value, ty, chain, &path.field(name));
             }
         }
+        // What has the wrong type was reported and made null.
+        map.retain(|_, value| !value.is_null());
     }
 
     fn unknown_field(&mut self, name: &str, chain: &Chain, path: &Path) {
@@ -49,8 +51,12 @@ impl Checker<'_, '_> {
         let field = path.field(name);
         let message = format!("`{}` is not a field of {}", shortened(name), chain.inner.name);
         let finding = self.findings.strict("unknown-field", &field, message).at_key(&field);
+        let meant = advice.as_ref().and_then(|advice| advice.meant);
         if let Some(advice) = advice {
-            finding.suggest(advice);
+            finding.suggest(advice.text);
+        }
+        if let Some(meant) = meant {
+            self.findings.mark_broken(&path.field(meant));
         }
     }
 
@@ -59,7 +65,6 @@ impl Checker<'_, '_> {
             (Type::Any, _)
             | (Type::String, Value::String(_))
             | (Type::Bool, Value::Bool(_))
-            | (Type::Double, Value::Number(_))
             | (Type::IntOrString, Value::String(_)) => {}
             (Type::Int32 | Type::IntOrString, Value::Number(number)) if number.as_f64().is_some_and(whole) => {
                 if number.as_i64().is_none_or(|n| i32::try_from(n).is_err()) {
@@ -113,7 +118,12 @@ impl Checker<'_, '_> {
             (Type::Struct(inner), Value::Object(map)) => {
                 self.fields(map, &Chain { outer: Some(chain), inner, place }, path);
             }
-            (_, item) => self.value(item, ty, chain, path),
+            (_, item) => {
+                self.value(item, ty, chain, path);
+                if item.is_null() {
+                    *item = zero(ty);
+                }
+            }
         }
     }
 
@@ -128,7 +138,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn mismatch(&mut self, expected: &str, found: &Value, path: &Path, advice: Option<&str>) {
+    fn mismatch(&mut self, expected: &str, found: &mut Value, path: &Path, advice: Option<&str>) {
         let sensitive = self.is_sensitive(path);
         let written = self.findings.written(path).map(str::to_owned);
         let written = written.as_deref().filter(|_| !sensitive);
@@ -139,6 +149,8 @@ impl Checker<'_, '_> {
         if let Some(advice) = advice {
             finding.suggest(advice);
         }
+        self.findings.mark_broken(path);
+        *found = Value::Null;
     }
 
     /// Whether a value must not appear in a message: a Secret's, or one of the environment.
@@ -163,7 +175,6 @@ fn expected(ty: &Type) -> &'static str {
         Type::String => "text",
         Type::Bool => "true or false",
         Type::Int32 | Type::Int64 => "a whole number",
-        Type::Double => "a number",
         Type::Quantity => "an amount such as 500m or 1Gi",
         Type::IntOrString => "a whole number or text",
         Type::Time => "a time such as 2024-01-31T12:00:00Z",
@@ -228,7 +239,7 @@ fn zero(ty: &Type) -> Value {
     match ty {
         Type::String | Type::Time | Type::Bytes => Value::String(String::new()),
         Type::Bool => Value::Bool(false),
-        Type::Int32 | Type::Int64 | Type::Double | Type::IntOrString => Value::from(0),
+        Type::Int32 | Type::Int64 | Type::IntOrString => Value::from(0),
         Type::Quantity => Value::String("0".into()),
         Type::Any => Value::Null,
         Type::List(_) => Value::Array(Vec::new()),

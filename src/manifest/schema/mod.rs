@@ -9,6 +9,7 @@ mod suggest;
 mod table;
 
 pub use check::check;
+pub use suggest::nearest_word;
 
 /// The type of a field.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +22,6 @@ pub enum Type {
     Int32,
     /// A whole number of 64 bits.
     Int64,
-    /// Any number.
-    Double,
     /// An amount, as in `500m` or `1Gi`; a number will do.
     Quantity,
     /// A whole number or text.
@@ -71,11 +70,6 @@ impl Type {
 /// The struct of a kind that is decoded: `Pod`, `ConfigMap`…
 pub fn of_kind(kind: &str) -> Option<&'static Struct> {
     table::ROOTS.iter().copied().find(|root| root.name == kind)
-}
-
-/// Every kind's struct.
-pub fn kinds() -> &'static [&'static Struct] {
-    table::ROOTS
 }
 
 #[cfg(test)]

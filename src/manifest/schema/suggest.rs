@@ -20,28 +20,42 @@ pub struct Chain<'a> {
     pub place: &'a str,
 }
 
+/// What to tell about an unknown field.
+#[derive(Debug)]
+pub struct Advice {
+    /// The sentence.
+    pub text: String,
+    /// The field of the same struct that was meant, if that is clear.
+    pub meant: Option<&'static str>,
+}
+
 /// What to tell about an unknown field, if anything is like it.
-pub fn for_unknown(name: &str, chain: &Chain) -> Option<String> {
+pub fn for_unknown(name: &str, chain: &Chain) -> Option<Advice> {
+    let (text, meant) = advice(name, chain)?;
+    Some(Advice { text, meant })
+}
+
+fn advice(name: &str, chain: &Chain) -> Option<(String, Option<&'static str>)> {
     let own = nearest(name, chain.inner);
     // One letter off in the same struct is the likeliest mistake.
     if let Some((distance, names)) = &own
         && *distance <= 1
     {
-        return Some(did_you_mean(names));
+        return Some((did_you_mean(names), names.first().copied()));
     }
     let exact = |field: &str| field == name;
     if let Some(advice) = elsewhere(chain, &exact) {
-        return Some(format!("it belongs in {}, not in {}", advice.0, here(chain)));
+        return Some((format!("it belongs in {}, not in {}", advice.0, here(chain)), None));
     }
     if let Some((_, names)) = &own {
-        return Some(did_you_mean(names));
+        return Some((did_you_mean(names), names.first().copied()));
     }
     let near = |field: &str| name.len() > 4 && distance(name, field) <= 1;
     if let Some((place, field)) = elsewhere(chain, &near) {
-        return Some(format!("did you mean `{field}`, which belongs in {place}?"));
+        return Some((format!("did you mean `{field}`, which belongs in {place}?"), None));
     }
     let names: Vec<_> = chain.inner.fields.iter().map(|(field, _)| *field).collect();
-    (1..=8).contains(&names.len()).then(|| format!("its fields are {}", list(&names, "and")))
+    (1..=8).contains(&names.len()).then(|| (format!("its fields are {}", list(&names, "and")), None))
 }
 
 /// The nearest of some words to a misspelt one, if any is near.

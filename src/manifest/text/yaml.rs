@@ -2,7 +2,7 @@
 
 use super::tree::{CoreTag, Kind, MAX_DEPTH, MAX_NODES, NodeId, Style, Tree};
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag};
-use std::{borrow::Cow, collections::HashMap};
+use std::collections::HashMap;
 
 /// Why a text can not be read at all. There is one at most: what follows a syntax error means nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +52,7 @@ struct Builder<'i> {
 
 /// Reads a text of several documents.
 pub fn read(text: &str) -> Result<Tree<'_>, ReadError> {
-    let mut builder =
-        Builder { tree: Tree::new(text), open: Vec::new(), anchors: HashMap::new(), expanded: 0 };
+    let mut builder = Builder { tree: Tree::new(text), open: Vec::new(), anchors: HashMap::new(), expanded: 0 };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| syntax_error(text, &error))?;
         builder.event(event, &span)?;
@@ -149,11 +148,11 @@ impl<'i> Builder<'i> {
     }
 }
 
-pub(super) fn too_deep(range: std::ops::Range<usize>) -> ReadError {
+pub fn too_deep(range: std::ops::Range<usize>) -> ReadError {
     ReadError::new("too-deep", range, format!("lists and mappings nest more than {MAX_DEPTH} deep"))
 }
 
-fn scalar_tag(tag: &Cow<'_, Tag>, range: &std::ops::Range<usize>) -> Result<Style, ReadError> {
+fn scalar_tag(tag: &Tag, range: &std::ops::Range<usize>) -> Result<Style, ReadError> {
     match tag.core_suffix() {
         Some("str") => Ok(Style::Tagged(CoreTag::Str)),
         Some("int") => Ok(Style::Tagged(CoreTag::Int)),

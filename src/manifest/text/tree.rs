@@ -3,7 +3,7 @@
 //! Holds no meaning: duplicate keys, merge keys and aliases are all still there. Bounded by
 //! [`MAX_NODES`] and [`MAX_DEPTH`].
 
-use super::{
+use crate::manifest::{
     diagnostic::Place,
     path::{Path, Step},
 };
@@ -217,15 +217,20 @@ impl<'i> Tree<'i> {
 
     /// The place of a range of bytes, as much of it as is on its first line.
     pub fn place_of(&self, start: usize, end: usize) -> Place {
-        let start = self.text.floor_char_boundary(start);
+        let start = floor_boundary(self.text, start);
         let line = self.lines.partition_point(|&begin| begin as usize <= start).max(1);
         let begin = self.lines.get(line - 1).map_or(0, |&begin| begin as usize);
         let line_end = self.lines.get(line).map_or(self.text.len(), |&next| next as usize);
         let content = self.text.get(start..line_end).unwrap_or("").trim_end_matches(['\n', '\r']);
-        let spanned = content.get(..content.floor_char_boundary(end.saturating_sub(start))).unwrap_or("");
+        let spanned = content.get(..floor_boundary(content, end.saturating_sub(start))).unwrap_or("");
         let column = self.text.get(begin..start).unwrap_or("").chars().count() + 1;
         Place { line, column, width: spanned.trim_end().chars().count().max(1) }
     }
+}
+
+/// The last boundary of a character at or before an offset.
+fn floor_boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 fn offset(value: usize) -> u32 {

@@ -2,13 +2,12 @@
 //! applied, keys made text, the last of duplicate keys taken.
 
 use super::{
-    findings::Findings,
-    path::Path,
     scalar::Scalar,
     second::Second,
     tree::{CoreTag, Kind, NodeId, Style, Tree},
     yaml::ReadError,
 };
+use crate::manifest::{findings::Findings, path::Path};
 use serde_json::{Map, Value};
 use std::{borrow::Cow, collections::HashMap};
 
@@ -92,15 +91,11 @@ impl Converter<'_, '_, '_> {
     }
 
     /// What a merge key brings in: a mapping, or several of which the first wins.
-    fn merged(
-        &mut self,
-        value: NodeId,
-        second: Option<&Second>,
-        path: &Path,
-    ) -> Result<Map<String, Value>, ReadError> {
+    fn merged(&mut self, value: NodeId, second: Option<&Second>, path: &Path) -> Result<Map<String, Value>, ReadError> {
         let tree = self.tree;
-        match tree.node(tree.resolve(value)).map(|n| &n.kind) {
-            Some(Kind::Mapping(_)) => {}
+        let is_mapping = |id: NodeId| matches!(tree.node(tree.resolve(id)).map(|n| &n.kind), Some(Kind::Mapping(_)));
+        match tree.node(value).map(|n| &n.kind) {
+            // A list must be written out; an alias of one is refused by Kubernetes too.
             Some(Kind::Sequence(items)) => {
                 let seconds = match second {
                     Some(Second::Sequence(seconds)) if seconds.len() == items.len() => Some(seconds),
@@ -109,9 +104,7 @@ impl Converter<'_, '_, '_> {
                 };
                 let mut map = Map::new();
                 for (index, &item) in items.iter().enumerate().rev() {
-                    let is_mapping =
-                        matches!(tree.node(tree.resolve(item)).map(|n| &n.kind), Some(Kind::Mapping(_)));
-                    if !is_mapping {
+                    if !is_mapping(item) {
                         return Err(self.merge_error(item));
                     }
                     let second = seconds.and_then(|s| s.get(index));
@@ -121,6 +114,7 @@ impl Converter<'_, '_, '_> {
                 }
                 return Ok(map);
             }
+            _ if is_mapping(value) => {}
             _ => return Err(self.merge_error(value)),
         }
         match self.value(value, second, path)? {
@@ -158,13 +152,7 @@ impl Converter<'_, '_, '_> {
         }
     }
 
-    fn scalar(
-        &self,
-        id: NodeId,
-        text: &str,
-        style: Style,
-        second: Option<&Second>,
-    ) -> Result<Value, ReadError> {
+    fn scalar(&self, id: NodeId, text: &str, style: Style, second: Option<&Second>) -> Result<Value, ReadError> {
         let plain = |text: &str| match Scalar::resolve(text) {
             Scalar::Text => Ok(Value::String(text_of(text, second).into_owned())),
             Scalar::NotFinite => {
@@ -186,7 +174,11 @@ impl Converter<'_, '_, '_> {
                     CoreTag::Null => value.is_null(),
                     CoreTag::Str => true,
                 };
-                if fits { Ok(value) } else { Err(self.error("yaml-tag", id, format!("`{text}` is not what its tag says"))) }
+                if fits {
+                    Ok(value)
+                } else {
+                    Err(self.error("yaml-tag", id, format!("`{text}` is not what its tag says")))
+                }
             }
         }
     }

@@ -92,11 +92,7 @@ impl<'i> Scanner<'i> {
     }
 
     /// Items up to the closing bracket, each read by `item`.
-    fn items(
-        &mut self,
-        close: u8,
-        mut item: impl FnMut(&mut Self) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
+    fn items(&mut self, close: u8, mut item: impl FnMut(&mut Self) -> Result<(), ReadError>) -> Result<(), ReadError> {
         self.at += 1;
         loop {
             let start = self.skip_space();

@@ -1,0 +1,110 @@
+//! Real manifests written by others, each with the verdict it should get. They are not part of this
+//! repository: KUBELET_LITE_CORPUS names their directory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic too")]
+
+use kubelet_lite::manifest::{
+    diagnostic::Severity,
+    parse::{ParseOptions, Parsed, parse_file},
+};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Files judged otherwise than the index says, and why. Rows of basis `k8s` and `yaml` are facts and
+/// may not be here, save those about a kind the kubelet does not read from files.
+const OTHERWISE: &[(&str, &str)] = &[
+    (
+        "invalid/instrumenta-kubeval--fixtures--extra_property.yaml",
+        "the template is good, but the DaemonSet around it has a field `replicas`, which a DaemonSet has not",
+    ),
+    (
+        "invalid/yannh-kubeconform--fixtures--extra_property.yaml",
+        "the template is good, but the DaemonSet around it has a field `replicas`, and a selector that does not match",
+    ),
+    (
+        "pods/website--pods--private-reg-pod.yaml",
+        "its image `<your-private-image>` is a place holder that no engine takes for a name",
+    ),
+    (
+        "pods/nakajima-hiro-invenio--static-pod.yaml",
+        "a PersistentVolumeClaim beside the pod serves it; one that is missing is waited for",
+    ),
+    (
+        "pods/virtual-kubelet-systemk--k3s--prometheus.yaml",
+        "its pod has windowsOptions, and a Debian package where an image is due",
+    ),
+];
+
+/// A line of the index.
+struct Row {
+    file: String,
+    kind: String,
+    verdict: String,
+    basis: String,
+    reason: String,
+    template_verdict: String,
+}
+
+impl Row {
+    fn parse(line: &str) -> Self {
+        let column: Vec<&str> = line.split('\t').collect();
+        let get = |index: usize| column.get(index).copied().unwrap_or_default().to_owned();
+        Self { file: get(0), kind: get(4), verdict: get(5), basis: get(6), reason: get(7), template_verdict: get(9) }
+    }
+
+    /// Whether the file should be taken, and the rule that says so.
+    fn accept(&self) -> (bool, &'static str) {
+        const READ_HERE: &[&str] = &["DaemonSet", "Deployment", "List", "PodList"];
+        let of_template = !self.template_verdict.starts_with("reject");
+        if self.basis == "policy" && self.reason.starts_with("multi-document with kinds not runnable") {
+            return (of_template, "kinds that mean nothing without a cluster are passed over");
+        }
+        if self.basis == "k8s" && READ_HERE.contains(&self.kind.as_str()) && self.reason.contains(&self.kind) {
+            if self.kind.ends_with("List") {
+                // The index looks at no item of a list; only one of these lists has bad items.
+                return (!self.file.contains("deeply-nested"), "lists are read for their items");
+            }
+            return (of_template, "workloads are read, and their template counts");
+        }
+        (self.verdict != "reject", "as the index says")
+    }
+}
+
+#[test]
+fn every_file_gets_its_verdict() {
+    let Some(root) = std::env::var_os("KUBELET_LITE_CORPUS").map(PathBuf::from) else {
+        println!("DID NOT RUN: KUBELET_LITE_CORPUS is not set, so the corpus of real manifests was not judged");
+        return;
+    };
+    let index = std::fs::read_to_string(root.join("INDEX.tsv")).unwrap();
+    let (mut wrong, mut rules, mut otherwise) = (Vec::new(), BTreeMap::new(), Vec::new());
+    let mut warnings: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    for row in index.lines().skip(1).map(Row::parse) {
+        let parsed = judge(&root.join(&row.file));
+        let (accept, rule) = row.accept();
+        *rules.entry(rule).or_insert(0) += 1;
+        let listed = OTHERWISE.iter().any(|(file, _)| *file == row.file);
+        if listed {
+            otherwise.push(row.file.clone());
+        }
+        if (parsed.is_refused() == accept) != listed {
+            wrong.push(format!("{} ({} by {}: {})", row.file, row.verdict, row.basis, row.reason));
+            wrong.extend(parsed.diagnostics.iter().map(|d| format!("    {} {}: {d}", d.severity.as_str(), d.code)));
+        }
+        if !parsed.is_refused() {
+            for found in parsed.diagnostics.iter().filter(|d| d.severity == Severity::Warning) {
+                *warnings.entry((row.verdict.clone(), found.code)).or_insert(0) += 1;
+            }
+        }
+    }
+    println!("{} files: {rules:#?}\nwarnings on files taken, by verdict: {warnings:#?}", index.lines().count() - 1);
+    assert!(wrong.is_empty(), "judged otherwise than the index says:\n{}", wrong.join("\n"));
+    assert_eq!(otherwise.len(), OTHERWISE.len(), "a listed file is not in the index");
+}
+
+fn judge(path: &Path) -> Parsed {
+    let options = ParseOptions { report_unsupported: false, ..ParseOptions::default() };
+    parse_file(Path::new(path.file_name().unwrap()), &std::fs::read(path).unwrap(), &options)
+}
