@@ -4,6 +4,8 @@ use super::{Struct, Type};
 
 /// Longer names are not compared: no field is near them.
 const MAX_NAME: usize = 64;
+/// More wrong letters than this are never forgiven.
+const MAX_DISTANCE: usize = 3;
 /// How many equally near names are offered.
 const MAX_OFFERED: usize = 4;
 /// How far below a struct its fields are looked for.
@@ -103,7 +105,7 @@ fn nearest(name: &str, inner: &'static Struct) -> Option<(usize, Vec<&'static st
 
 /// How many wrong letters a name of this length may have and still be meant.
 fn allowed(field: &str) -> usize {
-    (field.len() / 3).clamp(1, 3)
+    (field.len() / 3).clamp(1, MAX_DISTANCE)
 }
 
 /// A fitting field elsewhere: below this struct, in the structs around it, below those.
@@ -147,29 +149,28 @@ fn below(chain: &Chain, except: &Struct, fits: &dyn Fn(&str) -> bool) -> Option<
 /// Optimal string alignment: insertions, deletions, substitutions and swaps of neighbours, letters'
 /// case aside.
 fn distance(a: &str, b: &str) -> usize {
-    if a.len() > MAX_NAME || b.len() > MAX_NAME {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() > MAX_NAME || b.len() > MAX_NAME || a.len().abs_diff(b.len()) > MAX_DISTANCE {
         return usize::MAX;
     }
-    let (a, b) = (lower(a), lower(b));
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
+    let same = |i: usize, j: usize| a[i].eq_ignore_ascii_case(&b[j]);
+    let (mut before_last, mut last, mut row) = ([0; MAX_NAME + 1], [0; MAX_NAME + 1], [0; MAX_NAME + 1]);
+    for (j, cell) in last.iter_mut().enumerate() {
+        *cell = j;
+    }
     for i in 1..=a.len() {
-        let mut row = vec![i];
+        row[0] = i;
         for j in 1..=b.len() {
-            let cost = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + cost);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+            let substituted = last[j - 1] + usize::from(!same(i - 1, j - 1));
+            let mut best = substituted.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && same(i - 1, j - 2) && same(i - 2, j - 1) {
                 best = best.min(before_last[j - 2] + 1);
             }
-            row.push(best);
+            row[j] = best;
         }
-        before_last = std::mem::replace(&mut last, row);
+        (before_last, last) = (last, row);
     }
-    last.last().copied().unwrap_or(usize::MAX)
-}
-
-fn lower(text: &str) -> Vec<char> {
-    text.chars().flat_map(char::to_lowercase).collect()
+    last[b.len()]
 }
 
 #[cfg(test)]
@@ -186,6 +187,7 @@ mod tests {
             ("imagePullPolicey", "imagePullPolicy", 1),
             ("naem", "name", 1),
             ("abc", "", 3),
+            ("abcd", "", usize::MAX),
             ("kitten", "sitting", 3),
         ] {
             assert_eq!(distance(a, b), d, "{a} {b}");
