@@ -231,6 +231,7 @@ fn hosts_is_rewritten_in_place() {
 fn each_instance_has_its_termination_log_and_old_ones_go() {
     let room = Room::new();
     let pod = room.pod("containers: [{name: c, image: i}, {name: quiet, image: i, terminationMessagePath: ''}]");
+    // An empty path is the default one, as the API server has it.
     let logs = room.path("root/pods/u1/containers/c");
     for attempt in 0..12 {
         room.prepare_container(&pod, 0, attempt, &[]).expect("prepared");
@@ -244,7 +245,7 @@ fn each_instance_has_its_termination_log_and_old_ones_go() {
     room.prepare_container(&pod, 0, 11, &[]).expect("prepared");
     assert_eq!(text(&logs.join("11")), "");
     room.prepare_container(&pod, 1, 0, &[]).expect("prepared");
-    assert!(!room.path("root/pods/u1/containers/quiet").exists());
+    assert!(room.path("root/pods/u1/containers/quiet/0").exists());
 }
 
 #[test]
