@@ -14,7 +14,10 @@ use std::{
     fs,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// Name of every test node: pods are called `<name>-n1`.
@@ -27,6 +30,8 @@ pub struct Node {
     home: PathBuf,
     flags: Vec<String>,
     daemon: Mutex<Option<Child>>,
+    /// Where in the log the present daemon begins.
+    said_before: AtomicUsize,
 }
 
 impl Drop for Node {
@@ -55,7 +60,14 @@ impl Node {
         fs::create_dir_all(home.join("manifests")).unwrap();
         let instance = InstanceId::from_root_dir(&home.join("root"));
         let engine = dockerd.engine(instance.as_str());
-        Some(Self { dockerd, engine, home, flags: Vec::new(), daemon: Mutex::new(None) })
+        Some(Self {
+            dockerd,
+            engine,
+            home,
+            flags: Vec::new(),
+            daemon: Mutex::new(None),
+            said_before: AtomicUsize::new(0),
+        })
     }
 
     /// A node whose daemon runs.
@@ -93,6 +105,7 @@ impl Node {
     }
 
     pub fn start(&self) {
+        self.said_before.store(self.log().len(), Ordering::Relaxed);
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = self.command().stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let before = self.daemon.lock().unwrap().replace(child);
@@ -123,9 +136,10 @@ impl Node {
         fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 
-    /// Waits for a text in the daemon's log.
+    /// Waits for a text in the log of the daemon that was started last.
     pub async fn said(&self, text: &str) {
-        eventually(&format!("the daemon says {text:?}"), || async { self.log().contains(text).then_some(()) }).await;
+        let said = || self.log().get(self.said_before.load(Ordering::Relaxed)..).is_some_and(|log| log.contains(text));
+        eventually(&format!("the daemon says {text:?}"), || async { said().then_some(()) }).await;
     }
 
     /// Puts a manifest in place as rsync does: written elsewhere, renamed.
