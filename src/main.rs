@@ -39,7 +39,10 @@ fn run_daemon(options: &Options) -> ExitStatus {
         }
     };
     let reread = || read_settings(options).map(|(settings, _)| settings);
-    match runtime.block_on(daemon::run(settings, reread)) {
+    let ended = runtime.block_on(daemon::run(settings, reread));
+    // A thread that waits for a dead network mount must not hold the end back.
+    runtime.shutdown_background();
+    match ended {
         Ok(status) => status,
         Err(failed) => {
             error!("{}", kubelet_lite::report(&failed));

@@ -8,7 +8,7 @@ use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
     engine::{Engine, EngineError, EngineEvent, EngineState, EngineVersion},
-    manifest::{Held, ManifestSet, Snapshot, set::Resolver},
+    manifest::{Held, ManifestSet, Snapshot, diagnostic::Severity, set::Resolver},
     plan::StopReason,
     pod::{ContainerId, ManifestSource, PodKey, PodUid},
     report,
@@ -305,7 +305,10 @@ impl<E: Engine> PodManager<E> {
         let incumbents = self.incumbents(listed);
         let set = self.resolver.resolve(&snapshot, &self.set, &incumbents);
         for diagnostic in set.diagnostics.iter().filter(|d| !self.set.diagnostics.contains(d)) {
-            error!(file = %diagnostic.path.display(), "{diagnostic}");
+            match diagnostic.severity {
+                Severity::Error => error!(file = %diagnostic.path.display(), "{diagnostic}"),
+                Severity::Warning => warn!(file = %diagnostic.path.display(), "{diagnostic}"),
+            }
         }
         let keys: BTreeSet<PodKey> = set.pods.keys().chain(self.workers.keys()).chain(listed.keys()).cloned().collect();
         self.set = set;
