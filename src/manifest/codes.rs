@@ -64,6 +64,9 @@ pub const CODES: &[Code] = &[
     error("undecodable", "The object can not be decoded for a reason found by no other check."),
     warning("kind-skipped", "The kind means nothing without a cluster; the rest of the file is used."),
     warning("kind-not-run-yet", "The object is understood, but this version does not act on it."),
+    error("field-not-supported", "The field is valid, and this version can not give the pod its effect."),
+    warning("field-not-honoured", "The field is valid, and has no effect in this version; the pod runs all the same."),
+    warning("field-approximated", "The field has nearly the effect it has in Kubernetes."),
     warning("empty-list", "A list without items declares nothing."),
     warning("deprecated-api", "The API version was removed from Kubernetes; the object is read as its successor."),
     // The API's rules, in the API's own words.

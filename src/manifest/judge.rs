@@ -6,7 +6,7 @@ use super::{
     findings::Findings,
     kinds::{self, Decoded, Kind},
     path::Path,
-    schema, validate,
+    schema, unhonoured, validate,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -161,6 +161,9 @@ impl<'f, 't> Judge<'f, 't> {
             Decoded::Pod => {
                 let pod = or_error(decode::decode_pod(value), path, f)?;
                 validate::pod(&pod, path, f);
+                if f.options().report_unsupported {
+                    unhonoured::report(&pod, path, f);
+                }
                 Object::Pod { document, pod: Box::new(pod) }
             }
             Decoded::ConfigMap => {

@@ -17,6 +17,7 @@ mod path;
 mod schema;
 pub mod set;
 mod text;
+mod unhonoured;
 mod validate;
 pub mod watch;
 

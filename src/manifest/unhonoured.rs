@@ -1,0 +1,73 @@
+//! Says, of a good pod, which of its fields this version does not honour: nothing is ignored in silence.
+
+use super::{findings::Findings, path::Path};
+use crate::convert::{self, Verdict};
+use k8s_openapi::api::core::v1 as api;
+
+/// Reports every field that is refused, warned about or only approximated, at its place.
+pub(super) fn report(pod: &api::Pod, path: &Path<'_>, findings: &mut Findings<'_>) {
+    for found in convert::unsupported(pod) {
+        descend(path, &found.path, &mut |place| {
+            let field = last_field(&found.path);
+            match found.verdict {
+                Verdict::Honoured => {}
+                Verdict::Refused => {
+                    findings.error("field-not-supported", place, format!("`{field}` {}", found.reason));
+                }
+                Verdict::Warned => {
+                    findings.warn("field-not-honoured", place, format!("`{field}` {}", found.reason));
+                }
+                Verdict::Approximated => {
+                    findings.warn("field-approximated", place, format!("`{field}` {}", found.reason));
+                }
+            }
+        });
+    }
+}
+
+/// Walks a path in Kubernetes' notation, as in `spec.containers[0].env[1].value`.
+fn descend(here: &Path<'_>, rest: &str, arrive: &mut dyn FnMut(&Path<'_>)) {
+    let rest = rest.strip_prefix('.').unwrap_or(rest);
+    if rest.is_empty() {
+        return arrive(here);
+    }
+    if let Some((inside, after)) = rest.strip_prefix('[').and_then(|r| r.split_once(']')) {
+        return match inside.parse() {
+            Ok(index) => descend(&here.index(index), after, arrive),
+            Err(_) => descend(&here.key(inside), after, arrive),
+        };
+    }
+    let end = rest.find(['.', '[']).unwrap_or(rest.len());
+    descend(&here.field(&rest[..end]), &rest[end..], arrive);
+}
+
+fn last_field(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::manifest::{
+        diagnostic::Severity,
+        parse::{ParseOptions, parse_file},
+    };
+
+    #[test]
+    fn a_field_that_is_not_honoured_is_named_at_its_place() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  activeDeadlineSeconds: 5\n  containers:\n  \
+                    - name: c\n    image: i:1\n    livenessProbe: {tcpSocket: {port: 80}}\n";
+        let judge = |options: &ParseOptions| {
+            let parsed = parse_file(std::path::Path::new("web.yaml"), text.as_bytes(), options);
+            let found = parsed.diagnostics.into_iter();
+            found.map(|d| (d.severity, d.code, d.place.map(|p| p.line), d.field)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            judge(&ParseOptions::default()),
+            [
+                (Severity::Error, "field-not-supported", Some(5), "spec.activeDeadlineSeconds".to_owned()),
+                (Severity::Warning, "field-not-honoured", Some(9), "spec.containers[0].livenessProbe".to_owned()),
+            ]
+        );
+        assert_eq!(judge(&ParseOptions { report_unsupported: false, ..ParseOptions::default() }), []);
+    }
+}
