@@ -1,0 +1,124 @@
+//! What the documents and the examples say is true of the program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic too")]
+
+use clap::CommandFactory;
+use kubelet_lite::{
+    cli::Cli,
+    exit::ExitStatus,
+    manifest::parse::{ParseOptions, parse_file},
+};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+/// The rows of all tables of a document, cell by cell.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    text.lines().filter(|line| line.starts_with('|')).map(cells).collect()
+}
+
+/// The name of a flag in a cell such as `` `-v`, `--v=LEVEL` ``.
+fn flag(cell: &str) -> Option<String> {
+    let (_, name) = cell.split_once("`--")?;
+    Some(name.split(['=', '`']).next().unwrap().to_owned())
+}
+
+#[test]
+fn the_readme_lists_every_flag_with_its_default() {
+    let said: BTreeMap<String, String> = rows(&read("README.md"))
+        .iter()
+        .filter(|row| row.len() == 3)
+        .filter_map(|row| Some((flag(&row[0])?, row[1].replace('`', ""))))
+        .collect();
+    let command = Cli::command();
+    let flags = command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
+    let mut known: BTreeMap<String, String> = BTreeMap::new();
+    for arg in flags {
+        let help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
+        let default = help.split_once("[default: ").and_then(|(_, rest)| rest.split_once(']'));
+        let name = arg.get_long().expect("every flag has a long name").to_owned();
+        // What the help gives no default for, the README describes in its own words.
+        let default = default.map_or_else(|| said.get(&name).cloned().unwrap_or_default(), |(text, _)| text.to_owned());
+        known.insert(name, default);
+    }
+    assert_eq!(said, known);
+}
+
+#[test]
+fn exit_codes_are_the_readmes_and_the_units() {
+    let readme = rows(&read("README.md"));
+    for (status, word) in [
+        (ExitStatus::Success, "asked to stop"),
+        (ExitStatus::Failure, "failed at run time"),
+        (ExitStatus::Usage, "flag or the configuration file is wrong"),
+        (ExitStatus::Locked, "works on the same `--root-dir`"),
+    ] {
+        let code = status.code().to_string();
+        assert!(readme.iter().any(|row| row[0] == code && row[1].contains(word)), "{code}: {word}");
+    }
+    let unit = read("systemd/kubelet-lite.service");
+    let hopeless = format!("\nRestartPreventExitStatus={} {}\n", ExitStatus::Usage.code(), ExitStatus::Locked.code());
+    assert!(unit.contains(&hopeless), "{unit}");
+}
+
+#[test]
+fn the_examples_are_without_a_fault() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests");
+    let files: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(files.len() >= 5, "{files:?}");
+    for file in files {
+        let parsed = parse_file(&file, &fs::read(&file).unwrap(), &ParseOptions::default());
+        assert!(!parsed.objects.is_empty(), "{file:?}");
+        assert!(parsed.diagnostics.is_empty(), "{:#?}", parsed.diagnostics);
+    }
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for document in ["README.md", "docs/README.md", "docs/architecture.md"] {
+        let text = read(document);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(document).parent().unwrap().to_owned();
+        let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+        for target in targets.filter(|target| !target.contains("://")) {
+            assert!(directory.join(target).exists(), "{document}: {target}");
+        }
+    }
+}
+
+/// The program's source, with string literals that run over lines joined.
+fn source(directory: &Path, text: &mut String) {
+    for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            source(&entry, text);
+        } else if entry.extension().is_some_and(|e| e == "rs") {
+            let lines = fs::read_to_string(&entry).unwrap();
+            text.push_str(&lines.split("\\\n").map(str::trim_start).collect::<String>());
+        }
+    }
+}
+
+#[test]
+fn what_the_troubleshooting_table_quotes_is_said_by_the_program() {
+    let readme = read("README.md");
+    let (_, table) = readme.split_once("## Troubleshooting").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let mut program = String::new();
+    source(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut program);
+    let mut quotes = 0;
+    for symptom in rows(table).iter().skip(2).map(|row| &row[0]) {
+        let quoted = symptom.split('`').skip(1).step_by(2).flat_map(|quote| quote.split('…')).map(str::trim);
+        // The engine's words are its own.
+        for words in quoted.filter(|words| *words != "port is already allocated") {
+            quotes += 1;
+            assert!(program.contains(words), "{symptom}: {words}");
+        }
+    }
+    assert!(quotes > 8, "{quotes}");
+}
