@@ -11,6 +11,9 @@ use kubelet_lite::{
 use std::process::ExitCode;
 use tracing::{error, warn};
 
+/// Threads for work on files. More than one, since a dead network mount may hold one for long.
+const BLOCKING_THREADS: usize = 8;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     run_daemon(&cli.options).into()
@@ -31,7 +34,9 @@ fn run_daemon(options: &Options) -> ExitStatus {
             return ExitStatus::Usage;
         }
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Blocking work is small and rare: many threads for it would cost memory and gain nothing.
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = match builder.enable_all().max_blocking_threads(BLOCKING_THREADS).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             error!("the runtime can not start: {error}");

@@ -88,6 +88,14 @@ impl View {
     /// Notes that this manifest is now what its incarnation runs with.
     pub(super) fn apply(&mut self, pod: &Arc<Pod>) {
         self.applied.insert(pod.uid.clone(), pod.clone());
+        // One copy in memory is enough.
+        for seen in self.seen.values_mut() {
+            if let Observed::Sandbox { uid, applied, .. } = seen
+                && *uid == pod.uid
+            {
+                *applied = AppliedPod::Known(pod.clone());
+            }
+        }
         for incarnation in self.pod.incarnations.iter_mut().filter(|i| i.uid == pod.uid) {
             incarnation.applied = AppliedPod::Known(pod.clone());
         }
