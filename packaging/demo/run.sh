@@ -219,7 +219,8 @@ auto() {
 	local from
 	from=$(log_line) before=$(running)
 	sed 's/containers:/contianers:/' "$manifests/hello.yaml" | put hello.yaml
-	wait_for 30 "the log names the file" log_has "$from" "ERROR.*hello\.yaml"
+	wait_for 30 "the log names the file, the field and the right name" \
+		log_has "$from" 'ERROR.*hello\.yaml.*contianers.*did you mean .containers'
 	page_has "$hello/" "good morning" || fail "hello does not answer any more"
 	sed 's/contianers:/containers:/' "$manifests/hello.yaml" | put hello.yaml
 	[ "$(running)" = "$before" ] || fail "other containers run than before the mistake"
