@@ -71,6 +71,8 @@ impl Planner<'_> {
                 None => Some((instance, StopReason::ContainerRemoved)),
                 Some(c) if c.kind == ContainerKind::Init => None,
                 Some(c) if is_as_declared(instance.hash.as_ref(), &c.hash) => None,
+                // An older one is not edited, it is superseded.
+                Some(c) if sync.newest(c).is_some_and(|newest| newest.id != instance.id) => None,
                 Some(_) => Some((instance, StopReason::DefinitionChanged)),
             })
             .collect();

@@ -8,6 +8,8 @@ use crate::pod::{
 };
 use std::time::Duration;
 
+/// The least grace of a pod, in which its sidecars wait for the others (a kubelet rule).
+const MINIMUM_POD_GRACE: Duration = Duration::from_secs(1);
 /// What a container has at least between its stop signal and SIGKILL (a kubelet rule).
 pub(super) const MINIMUM_GRACE: Duration = Duration::from_secs(2);
 
@@ -71,7 +73,7 @@ impl Planner<'_> {
         let mut wait = !others.is_empty();
         for sidecar in last_first(incarnation, sidecars.clone()) {
             let whole = applied_grace(incarnation, sidecar);
-            if wait && elapsed < whole {
+            if wait && (elapsed < whole || !dooms) {
                 // Its turn comes when those before it have ended, or when the grace is over.
                 if dooms {
                     self.wake(since + whole);
@@ -114,12 +116,13 @@ impl Planner<'_> {
 
 /// The grace of the spec that runs, else the one recorded on the container, else the default.
 fn applied_grace(incarnation: &Incarnation, container: &ContainerStatus) -> Duration {
-    match &incarnation.applied {
+    let written = match &incarnation.applied {
         AppliedPod::Known(pod) => pod.grace,
         AppliedPod::Unreadable(_) => {
             container.grace.unwrap_or(Duration::from_secs(TERMINATION_GRACE_PERIOD_SECONDS.unsigned_abs()))
         }
-    }
+    };
+    written.max(MINIMUM_POD_GRACE)
 }
 
 /// Sidecars in the reverse order of the spec; those it does not name come last.

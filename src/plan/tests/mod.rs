@@ -2,17 +2,20 @@
 
 mod edit;
 mod init;
+mod model;
+mod property;
 mod replace;
 mod restart;
 mod sandbox;
 mod start;
 mod terminate;
 mod text;
+mod wanted;
 
 use super::*;
 use crate::pod::{
-    AppliedPod, Attempt, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, ManifestSource,
-    PodKey, PullPolicy, Sandbox,
+    AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation,
+    ManifestSource, PodKey, PullPolicy, Sandbox,
 };
 use k8s_openapi::api::core::v1 as api;
 

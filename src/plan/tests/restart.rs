@@ -372,6 +372,16 @@ fn duplicates_and_unknown_states() {
                  app waits: ContainerCreating",
             ),
             (
+                "an older one of an older definition is superseded, no image is needed for that",
+                |r| {
+                    r.edit("app").image = Some("app:2".into());
+                    let pod = resolve(&r.written);
+                    r.container("app").state = running(500);
+                    r.add(instance(&pod, "app", 1, running(5)));
+                },
+                "StopContainer app app-0, 30s, Superseded",
+            ),
+            (
                 "an unknown state is ended before it is trusted",
                 |r| r.container("app").state = ContainerState::Unknown,
                 "StopContainer app app-0, 30s, UnknownState",

@@ -292,6 +292,17 @@ fn sidecars_end_after_the_apps_in_reverse_order() {
                  terminating a",
             ),
             (
+                "no grace: sidecars wait for a second all the same",
+                |r| {
+                    r.terminating.clear();
+                    r.spec().termination_grace_period_seconds = Some(0);
+                    r.incarnation().applied = AppliedPod::Known(resolve(&r.written));
+                },
+                "StopContainer app app-0, 2s, PodRemoved
+                 terminating a
+                 wake +1s",
+            ),
+            (
                 "an app that is just being started counts as one that runs",
                 |r| {
                     r.container("app").state = ContainerState::Created;
