@@ -210,9 +210,11 @@ impl<E: Engine> PodWorker<E> {
 
     fn absorb(&mut self, message: PodMessage) {
         match message {
-            // What we are making or starting right now is looked at when that has ended.
-            PodMessage::Changed { action: EngineAction::Create | EngineAction::Start, .. } if self.is_starting() => {}
-            PodMessage::Changed { id, .. } => self.view.mark(id),
+            PodMessage::Changed { id, action } => {
+                if !self.is_own_doing(&id, action) {
+                    self.view.mark(id);
+                }
+            }
             PodMessage::Listed { rows, engine_returned } => {
                 self.view.compare(&rows);
                 if engine_returned {
@@ -225,8 +227,17 @@ impl<E: Engine> PodWorker<E> {
         }
     }
 
-    fn is_starting(&self) -> bool {
-        self.in_flight.keys().any(|target| matches!(target, Target::Sandbox(_) | Target::Container(..)))
+    /// Whether an event tells of what we are doing right now, which is looked at when that has ended,
+    /// or of the end of what is known to be gone.
+    fn is_own_doing(&self, id: &ContainerId, action: EngineAction) -> bool {
+        let mut doing = self.in_flight.values();
+        match action {
+            EngineAction::Create | EngineAction::Start => doing.any(|a| a.makes_for().is_some()),
+            EngineAction::Destroy if !self.view.knows(id) => true,
+            EngineAction::Die | EngineAction::Destroy | EngineAction::Oom | EngineAction::Other => {
+                doing.any(|a| a.instance() == Some(id))
+            }
+        }
     }
 
     fn is_paused(&mut self) -> bool {

@@ -37,6 +37,11 @@ impl View {
         self.dirty.extend(self.seen.keys().cloned());
     }
 
+    /// Whether this container was seen, or is to be looked at.
+    pub(super) fn knows(&self, id: &ContainerId) -> bool {
+        self.seen.contains_key(id) || self.dirty.contains(id)
+    }
+
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }

@@ -401,5 +401,7 @@ pub async fn the_pause_image_makes_a_sandbox<E: Engine + Clone>(stage: Stage<E>)
     stage.engine.stop(&id, 600 * S).await.unwrap();
     assert!(began.elapsed() < 300 * S);
     let seen = stage.inspect(&id).await;
-    assert_eq!((seen.state, seen.exit_code), (EngineState::Exited, 0));
+    assert_eq!(seen.state, EngineState::Exited);
+    // On a busy machine the signal may meet runc before it has become the pause program, and end that.
+    assert_ne!(seen.exit_code, 137, "SIGKILL was not needed");
 }
