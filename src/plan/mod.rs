@@ -43,7 +43,8 @@ pub enum Desired {
     Run(Arc<Pod>),
     /// It ends, with the grace of the spec that runs.
     Terminate(StopReason),
-    /// It is left as it is: its manifest can not be read and neither can what it runs with.
+    /// It is left as it is, unless its end has begun: its manifest can not be read and neither can
+    /// what it runs with.
     Leave,
 }
 
@@ -145,7 +146,13 @@ pub enum WaitingReason {
 pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
     let mut planner = Planner { input, plan: PodPlan::default() };
     match input.desired {
-        Desired::Leave => {}
+        Desired::Leave => {
+            // What has begun to end is no longer left as it is.
+            let doomed = |i: &&Incarnation| input.terminating.contains_key(&i.uid);
+            for incarnation in input.observed.incarnations.iter().filter(doomed) {
+                planner.terminate(incarnation, StopReason::PodRemoved);
+            }
+        }
         Desired::Terminate(reason) => {
             for incarnation in &input.observed.incarnations {
                 planner.terminate(incarnation, *reason);

@@ -80,6 +80,17 @@ fn removal_step_by_step() {
                 },
                 "terminating a",
             ),
+            (
+                "its manifest is there again and can not be read: the end goes on",
+                |r| {
+                    r.desired = Some(Desired::Leave);
+                    r.doomed("a", 5);
+                    r.incarnation().applied = AppliedPod::Unreadable("cut short".into());
+                    r.incarnation().containers.clear();
+                },
+                "StopSandbox a-sb0
+                 terminating a",
+            ),
             ("nothing is left", |r| r.observed.incarnations.clear(), "done"),
             (
                 "nothing is left to see, but a call is under way",
