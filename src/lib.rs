@@ -20,6 +20,7 @@
 //! | [`engine`] | the connection to the Docker Engine, and its fake | no |
 //! | [`worker`] | doing: one task for each pod, and their manager | no |
 //! | [`volume`] | directories below `--root-dir` | no |
+//! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
 //! | [`time`] | the only caller of a clock | no |
 
 pub mod cli;
@@ -35,6 +36,7 @@ pub mod pod;
 pub mod settings;
 pub mod systemd;
 pub mod time;
+pub mod validate;
 pub mod volume;
 pub mod worker;
 

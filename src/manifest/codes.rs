@@ -1,5 +1,7 @@
 //! Every code a diagnostic can have. They are stable: configuration and CI refer to them.
 
+use super::schema;
+
 /// A code and what it stands for.
 #[derive(Debug)]
 pub struct Code {
@@ -22,13 +24,15 @@ const fn warning(name: &'static str, reason: &'static str) -> Code {
 /// All codes, by subject.
 pub const CODES: &[Code] = &[
     // The file.
-    error("unreadable", "The file could not be read."),
-    error("not-a-file", "The name belongs to a directory, a FIFO, a socket or a device, which is never opened."),
+    error("unreadable-file", "The file could not be read, or it changed while it was."),
+    error("unusable-file", "The name belongs to a directory, a FIFO, a socket or a device, which is never opened."),
     error("too-large", "The file has more than 10 MiB, or more keys and values than a file may have."),
     error("too-deep", "Lists and mappings nest deeper than any object of the API."),
     error("not-utf8", "Manifests are UTF-8."),
     error("nul-byte", "The file holds a NUL byte: it is not text, or a write was cut off by a crash."),
     error("empty-file", "The file holds no object. It may be half written; what it declared before keeps running."),
+    error("internal-error", "kubelet-lite failed on the file, which is a bug of its own."),
+    warning("restless-file", "The file is written to without a pause; what it held before counts until it is quiet."),
     error("too-many-findings", "More findings than are worth reading; the rest is only counted."),
     // YAML and JSON.
     error("yaml-syntax", "The text is not YAML."),
@@ -64,9 +68,6 @@ pub const CODES: &[Code] = &[
     error("undecodable", "The object can not be decoded for a reason found by no other check."),
     warning("kind-skipped", "The kind means nothing without a cluster; the rest of the file is used."),
     warning("kind-not-run-yet", "The object is understood, but this version does not act on it."),
-    error("field-not-supported", "The field is valid, and this version can not give the pod its effect."),
-    warning("field-not-honoured", "The field is valid, and has no effect in this version; the pod runs all the same."),
-    warning("field-approximated", "The field has nearly the effect it has in Kubernetes."),
     warning("empty-list", "A list without items declares nothing."),
     warning("deprecated-api", "The API version was removed from Kubernetes; the object is read as its successor."),
     // The API's rules, in the API's own words.
@@ -86,9 +87,10 @@ pub const CODES: &[Code] = &[
         "field-not-supported",
         "The field is valid, but kubelet-lite can not honour it; running the pod without it would be wrong.",
     ),
+    warning("field-not-honoured", "The field is valid and has no effect in this version; the pod runs all the same."),
     warning(
-        "field-not-honoured",
-        "The field is valid, and the pod runs, but kubelet-lite does not honour it, or only approximately.",
+        "field-approximated",
+        "The field has nearly the effect it has in Kubernetes; the message says what differs.",
     ),
     // Advice.
     warning("deprecated", "The field is deprecated in the API, or has been replaced."),
@@ -107,6 +109,12 @@ pub const CODES: &[Code] = &[
         "duplicate-pod",
         "Two files declare a pod of the same name. The one that runs stays, the other file is refused.",
     ),
+    error("impossible-pod", "The pod can not be resolved, for a reason found by no other check."),
+    error("too-many-pods", "More pods than the node may run (--max-pods)."),
+    warning(
+        "kept-pod",
+        "A pod runs from a file that is gone, while another file is refused that may be this one under another name.",
+    ),
     error("duplicate-object", "Two files declare a ConfigMap, Secret or claim of the same name."),
     error("host-port-clash", "Two pods want the same port of the node; only one can have it."),
     warning("ignored-name", "Only *.yaml, *.yml and *.json are read, and no dot files."),
@@ -116,7 +124,66 @@ pub const CODES: &[Code] = &[
     ),
 ];
 
+/// The warning a misspelt code was meant to be, if one is near.
+pub fn nearest(name: &str) -> Option<&'static str> {
+    let names: Vec<&str> = CODES.iter().filter(|code| code.warning).map(|code| code.name).collect();
+    schema::nearest_word(name, &names)
+}
+
 /// Whether a code exists and is a warning.
 pub fn is_warning(name: &str) -> bool {
     CODES.iter().any(|code| code.warning && code.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    #[test]
+    fn each_code_is_there_once() {
+        let names: BTreeSet<_> = CODES.iter().map(|code| code.name).collect();
+        assert_eq!(names.len(), CODES.len());
+        assert!(is_warning("docker-socket") && !is_warning("required") && !is_warning("x"));
+        assert_eq!(nearest("docker-soket"), Some("docker-socket"));
+    }
+
+    /// Reads the sources: a code that is used and not listed could not be silenced or looked up.
+    #[test]
+    fn each_code_in_use_is_listed() {
+        let mut used = BTreeSet::new();
+        for room in ["src/manifest", "src/validate"] {
+            codes_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join(room), &mut used);
+        }
+        let listed: BTreeSet<_> = CODES.iter().map(|code| code.name.to_owned()).collect();
+        let missing: Vec<_> = used.difference(&listed).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        assert!(used.len() > 40, "the search is broken: {used:?}");
+    }
+
+    fn codes_in(directory: &Path, used: &mut BTreeSet<String>) {
+        const MAKERS: &[&str] = &[
+            "Diagnostic::error(",
+            "Diagnostic::warning(",
+            ".error(",
+            ".warn(",
+            ".strict(",
+            "ReadError::new(",
+            "code: ",
+        ];
+        for entry in fs::read_dir(directory).unwrap().map(|e| e.unwrap().path()) {
+            if entry.is_dir() {
+                codes_in(&entry, used);
+            } else if entry.extension().is_some_and(|e| e == "rs") && !entry.ends_with("tests.rs") {
+                let text = fs::read_to_string(&entry).unwrap();
+                let text = text.split("#[cfg(test)]").next().unwrap();
+                for maker in MAKERS {
+                    for after in text.split(maker).skip(1) {
+                        let literal = after.trim_start().strip_prefix('"').and_then(|rest| rest.split('"').next());
+                        used.extend(literal.filter(|code| !code.is_empty()).map(str::to_owned));
+                    }
+                }
+            }
+        }
+    }
 }

@@ -16,7 +16,9 @@ pub struct Diagnostic {
     pub path: PathBuf,
     /// Where in the file, if known.
     pub place: Option<Place>,
-    /// The object it is about, as in `Pod web`; empty for the file.
+    /// Index in the file of the object it is about, from 0, counting list items; `None` for the file.
+    pub document: Option<usize>,
+    /// That object, as in `Pod web`; empty for the file.
     pub object: String,
     /// Field path in Kubernetes notation, as in `spec.containers[1].image`; empty for the file.
     pub field: String,
@@ -77,6 +79,7 @@ impl Diagnostic {
             code,
             path: path.to_owned(),
             place: None,
+            document: None,
             object: String::new(),
             field: String::new(),
             message: message.into(),
@@ -114,6 +117,13 @@ impl Diagnostic {
     #[must_use]
     pub fn object(mut self, object: impl Into<String>) -> Self {
         self.object = object.into();
+        self
+    }
+
+    /// Says which object by its index in the file.
+    #[must_use]
+    pub fn document(mut self, document: usize) -> Self {
+        self.document = Some(document);
         self
     }
 

@@ -35,6 +35,7 @@ pub struct Findings<'t> {
     tree: &'t Tree<'t>,
     document: NodeId,
     object: String,
+    index: Option<usize>,
     list: Vec<Diagnostic>,
     seen: HashSet<(&'static str, Option<Place>, String)>,
     counts: Counts,
@@ -54,6 +55,7 @@ impl<'t> Findings<'t> {
             tree,
             document: 0,
             object: String::new(),
+            index: None,
             list,
             seen,
             counts: Counts::default(),
@@ -66,11 +68,13 @@ impl<'t> Findings<'t> {
     pub fn enter_document(&mut self, document: NodeId) {
         self.document = document;
         self.object.clear();
+        self.index = None;
     }
 
     /// From now on findings are about this object, as in `Pod web`.
-    pub fn enter_object(&mut self, object: String) {
+    pub fn enter_object(&mut self, object: String, index: usize) {
         self.object = object;
+        self.index = Some(index);
         self.broken.clear();
     }
 
@@ -81,7 +85,7 @@ impl<'t> Findings<'t> {
 
     /// What the file says at a path, as it is written there.
     pub fn written(&self, path: &Path) -> Option<&str> {
-        let found = self.tree.find(self.document, path);
+        let found = self.tree.find(self.document, &path.steps());
         self.tree.scalar(found.value).filter(|_| found.complete).map(|(text, _)| text)
     }
 
@@ -119,12 +123,26 @@ impl<'t> Findings<'t> {
         }
     }
 
-    fn follows_from_broken(&self, code: &str, field: &str) -> bool {
+    /// Whether something was found at this path of the present object, or an error above it.
+    pub fn is_told(&self, path: &Path) -> bool {
+        let field = path.to_string();
+        let of_object = self.list.iter().filter(|found| found.document == self.index);
+        of_object.into_iter().any(|found| {
+            let above = field.strip_prefix(found.field.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']));
+            found.field == field || above && found.is_error() && found.code != "not-found"
+        })
+    }
+
+    /// Whether something of a list of this name is no use, so that what refers to it may mean that.
+    pub fn is_broken_in(&self, list: &str) -> bool {
+        self.broken.iter().any(|broken| broken.contains(list))
+    }
+
+    fn follows_from_broken(&self, field: &str) -> bool {
         let below = |inner: &str, outer: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        !self.broken.is_empty()
-            && (code == "not-found" || self.broken.iter().any(|b| below(field, b) || below(b, field)))
+        self.broken.iter().any(|broken| below(field, broken) || below(broken, field))
     }
 
     /// Whether the list is full, so that costly advice is no longer worth its while.
@@ -173,7 +191,7 @@ impl<'t> Findings<'t> {
             return self.nowhere();
         }
         let field = path.to_string();
-        if self.follows_from_broken(code, &field) {
+        if self.follows_from_broken(&field) {
             return self.nowhere();
         }
         let place = self.tree.place_of_path(self.document, path);
@@ -186,6 +204,7 @@ impl<'t> Findings<'t> {
         diagnostic.place = place;
         diagnostic.field = field;
         diagnostic.object.clone_from(&self.object);
+        diagnostic.document = self.index;
         self.list.push(diagnostic);
         Finding {
             tree: self.tree,
@@ -194,7 +213,8 @@ impl<'t> Findings<'t> {
         }
     }
 
-    fn nowhere(&mut self) -> Finding<'_, 't> {
+    /// A finding that is not told.
+    pub fn nowhere(&mut self) -> Finding<'_, 't> {
         Finding { tree: self.tree, document: self.document, diagnostic: &mut self.scratch }
     }
 }
@@ -217,6 +237,12 @@ impl Finding<'_, '_> {
     pub fn at(self, place: Option<Place>) -> Self {
         self.diagnostic.place = place;
         self
+    }
+
+    /// Points at another path.
+    pub fn at_path(self, path: &Path) -> Self {
+        let place = self.tree.place_of_path(self.document, path);
+        self.at(place)
     }
 
     /// Points at the path's key instead of its value.

@@ -39,11 +39,17 @@ impl<'f, 't> Judge<'f, 't> {
         let (Some(version), Some(kind)) = (self.word(&map, "apiVersion", path), self.word(&map, "kind", path)) else {
             return;
         };
-        self.findings.enter_object(object_name(&kind, &map));
-        match kinds::lookup(&version, &kind) {
-            Kind::List => self.list(map, path, objects),
+        let found = kinds::lookup(&version, &kind);
+        if found == Kind::List {
+            self.list(map, path, objects);
+            return;
+        }
+        let document = self.seen;
+        self.seen += 1;
+        self.findings.enter_object(object_name(&kind, &map), document);
+        match found {
+            Kind::List => {}
             Kind::Decoded(decoded, successor) => {
-                let document = self.count();
                 if let Some(successor) = successor {
                     let message =
                         format!("{kind} of {version} is read as {successor}: Kubernetes has dropped the old one");
@@ -54,13 +60,11 @@ impl<'f, 't> Judge<'f, 't> {
                 self.silence(mark, path);
             }
             Kind::ClusterOnly => {
-                self.count();
                 let message = format!("{kind} means nothing without a cluster and is passed over");
                 self.findings.warn("kind-skipped", &path.field("kind"), message);
                 self.silence(mark, path);
             }
             Kind::WrongVersion(versions) => {
-                self.count();
                 let message = format!("there is no {kind} in apiVersion {version:?}");
                 let field = path.field("apiVersion");
                 self.findings
@@ -68,7 +72,6 @@ impl<'f, 't> Judge<'f, 't> {
                     .suggest(format!("write {}", versions.join(" or ")));
             }
             Kind::Unknown => {
-                self.count();
                 let message = format!("kind {kind:?} of apiVersion {version:?} is not known");
                 let finding = self.findings.error("unknown-kind", &path.field("kind"), message);
                 if let Some(name) = schema::nearest_word(&kind, &kinds::names()) {
@@ -76,11 +79,6 @@ impl<'f, 't> Judge<'f, 't> {
                 }
             }
         }
-    }
-
-    fn count(&mut self) -> usize {
-        self.seen += 1;
-        self.seen - 1
     }
 
     /// `apiVersion` or `kind`.
@@ -156,6 +154,7 @@ impl<'f, 't> Judge<'f, 't> {
 
     fn object(&mut self, kind: Decoded, value: &Value, path: &Path, document: usize) -> Option<Object> {
         let workload = |workload| Object::Workload { document, workload };
+        let config = |config| Object::Config { document, config };
         let f = &mut *self.findings;
         Some(match kind {
             Decoded::Pod => {
@@ -169,17 +168,17 @@ impl<'f, 't> Judge<'f, 't> {
             Decoded::ConfigMap => {
                 let config_map = typed(value, path, f)?;
                 validate::config_map(&config_map, path, f);
-                Object::Config(Config::ConfigMap(Box::new(config_map)))
+                config(Config::ConfigMap(Box::new(config_map)))
             }
             Decoded::Secret => {
                 let secret = typed(value, path, f)?;
                 validate::secret(&secret, path, f);
-                Object::Config(Config::Secret(Box::new(secret)))
+                config(Config::Secret(Box::new(secret)))
             }
             Decoded::PersistentVolumeClaim => {
                 let claim = typed(value, path, f)?;
                 validate::claim(&claim, path, f);
-                Object::Config(Config::PersistentVolumeClaim(Box::new(claim)))
+                config(Config::PersistentVolumeClaim(Box::new(claim)))
             }
             Decoded::ReplicationController => {
                 workload(Workload::ReplicationController(Box::new(typed(value, path, f)?))).validated(path, f)

@@ -13,7 +13,12 @@ pub enum Object {
         pod: Box<api::Pod>,
     },
     /// Configuration for the pods beside it.
-    Config(Config),
+    Config {
+        /// Index in the file, from 0, counting list items.
+        document: usize,
+        /// The object.
+        config: Config,
+    },
     /// Something that makes pods from a template.
     Workload {
         /// Index in the file, from 0, counting list items.
@@ -62,10 +67,10 @@ impl Object {
         }
     }
 
-    /// The configuration object, if it is one.
-    pub fn as_config(&self) -> Option<&Config> {
+    /// The configuration object and its index in the file, if it is one.
+    pub fn as_config(&self) -> Option<(usize, &Config)> {
         match self {
-            Self::Config(config) => Some(config),
+            Self::Config { document, config } => Some((*document, config)),
             _ => None,
         }
     }

@@ -161,7 +161,7 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
                 if let Some(((field, what), first)) = taken {
                     let documents = format!("documents {} and {}", first + 1, document + 1);
                     let message = format!("{documents} of this file have the same {what}");
-                    let diagnostic = Diagnostic::error("duplicate-pod", path, message).field(field);
+                    let diagnostic = Diagnostic::error("duplicate-pod", path, message).field(field).document(document);
                     diagnostics.push(diagnostic.suggest(format!("give one of them another {what}")));
                 }
                 claimed.extend(claims(&pod).map(|claim| (claim, document)));
@@ -169,7 +169,7 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
             }
             Err(error) => {
                 let message = format!("document {}: {error}", document + 1);
-                diagnostics.push(Diagnostic::error("impossible-pod", path, message));
+                diagnostics.push(Diagnostic::error("impossible-pod", path, message).document(document));
             }
         }
     }
@@ -292,6 +292,7 @@ impl Clash {
         };
         Diagnostic::error("duplicate-pod", path, format!("{message}; this file is refused as a whole"))
             .field(field)
+            .document(self.document)
             .suggest(format!("give the pod another {what}, or remove one of the two files"))
     }
 }

@@ -8,6 +8,10 @@ use k8s_openapi::api::core::v1 as api;
 pub(super) fn report(pod: &api::Pod, path: &Path<'_>, findings: &mut Findings<'_>) {
     for found in convert::unsupported(pod) {
         descend(path, &found.path, &mut |place| {
+            // Who was told that a field is wrong need not hear that it is not honoured either.
+            if findings.is_told(place) {
+                return;
+            }
             let field = last_field(&found.path);
             match found.verdict {
                 Verdict::Honoured => {}

@@ -72,6 +72,9 @@ impl Checker<'_, '_> {
                 }
             }
             (Type::Int64, Value::Number(number)) if number.is_i64() => {}
+            (Type::Int64, Value::Number(number)) if number.as_f64().is_some_and(whole) => {
+                self.mismatch("a whole number of 64 bits", value, path, None);
+            }
             (Type::Quantity, Value::Number(number)) => {
                 *value = Value::String(plain_number(number));
                 self.quantity(value, path);
@@ -85,8 +88,9 @@ impl Checker<'_, '_> {
             (Type::Bytes, Value::String(text)) => {
                 text.retain(|c| c != '\n' && c != '\r');
                 if !is_base64(text) {
-                    let advice = "encode it with `base64`, or use stringData for plain text";
-                    self.mismatch("text in base64", value, path, Some(advice));
+                    let plain = if self.secret { "stringData" } else { "data" };
+                    let advice = format!("encode it with `base64`, or use {plain} for plain text");
+                    self.mismatch("text in base64", value, path, Some(&advice));
                 }
             }
             (Type::List(inner), Value::Array(items)) => {
@@ -202,8 +206,9 @@ fn found_words(found: &Value, written: Option<&str>) -> String {
 
 /// A scalar as written, and as it is read if that differs.
 fn reading(written: &str, value: &str) -> String {
-    if written == value {
-        format!("`{value}`")
+    let decimal = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    if written == value || decimal(written) && !written.trim_start_matches(['-', '+']).starts_with('0') {
+        format!("`{}`", shortened(written))
     } else {
         format!("`{value}` (`{}` without quotes is that in YAML 1.1)", shortened(written))
     }
@@ -229,7 +234,7 @@ fn type_advice(expected: &str, found: &Value, written: Option<&str>) -> Option<S
             Some(written) => format!("write a list: [\"{}\"]", shortened(written)),
             None => "write a list".into(),
         },
-        ("a mapping", Value::Array(_)) => "remove the `- ` before it".into(),
+        ("a mapping", Value::Array(_)) => "remove the `- ` or the brackets".into(),
         ("a mapping", Value::String(text)) if text.contains(':') => "write a space after the colon".into(),
         _ => return None,
     })

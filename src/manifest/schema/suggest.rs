@@ -76,9 +76,13 @@ fn did_you_mean(names: &[&str]) -> String {
 
 fn list(names: &[&str], last: &str) -> String {
     let quoted: Vec<_> = names.iter().map(|n| format!("`{n}`")).collect();
-    match quoted.split_last() {
+    join(&quoted.iter().map(String::as_str).collect::<Vec<_>>(), last)
+}
+
+fn join(words: &[&str], last: &str) -> String {
+    match words.split_last() {
         Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
-        _ => quoted.concat(),
+        _ => words.concat(),
     }
 }
 
@@ -116,7 +120,9 @@ fn elsewhere(chain: &Chain, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'st
         if let Some((field, _)) = own.filter(|_| !std::ptr::eq(outer.inner, chain.inner)) {
             return Some((described(outer.inner, outer.place, true), field));
         }
-        if let Some(found) = below(outer, chain.inner, fits) {
+        // Far away only one place is likely enough to be meant.
+        let most = if std::ptr::eq(outer, chain) { MAX_OFFERED } else { 1 };
+        if let Some(found) = below(outer, chain.inner, most, fits) {
             return Some(found);
         }
         around = outer.outer;
@@ -124,24 +130,37 @@ fn elsewhere(chain: &Chain, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'st
     None
 }
 
-/// Breadth first, so that the nearest place wins.
-fn below(chain: &Chain, except: &Struct, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'static str)> {
+/// Breadth first, so that the nearest place wins; nothing if there are too many to be meant.
+fn below(chain: &Chain, except: &Struct, most: usize, fits: &dyn Fn(&str) -> bool) -> Option<(String, &'static str)> {
     let mut level: Vec<(&'static Struct, String)> = vec![(chain.inner, chain.place.to_owned())];
     for _ in 0..MAX_DEPTH {
-        let mut next = Vec::new();
+        let mut next: Vec<(&'static Struct, String)> = Vec::new();
+        let mut found: Vec<(String, &'static str)> = Vec::new();
         for (inner, place) in &level {
             for (field, ty) in inner.fields {
                 let Some(child) = ty.innermost().filter(|child| !std::ptr::eq(*child, except)) else { continue };
                 let dot = if place.is_empty() { "" } else { "." };
                 let brackets = if matches!(ty, Type::List(_)) { "[]" } else { "" };
                 let place = format!("{place}{dot}{field}{brackets}");
-                if let Some((found, _)) = child.fields.iter().find(|(field, _)| fits(field)) {
-                    return Some((described(child, &place, true), found));
+                if let Some((name, _)) = child.fields.iter().find(|(field, _)| fits(field)) {
+                    found.push((described(child, &place, true), name));
                 }
                 next.push((child, place));
             }
         }
-        level = next;
+        // Ephemeral containers are of no use in a file, and init containers second to containers.
+        found.retain(|(place, _)| !place.contains("phemeral"));
+        if found.iter().any(|(place, _)| place.contains("spec.containers[]")) {
+            found.retain(|(place, _)| !place.contains("initContainers"));
+        }
+        match found.as_slice() {
+            [] => level = next,
+            [(_, name), ..] if found.len() <= most => {
+                let places: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
+                return Some((join(&places, "or"), name));
+            }
+            _ => return None,
+        }
     }
     None
 }

@@ -54,6 +54,15 @@ impl<'de> Visitor<'de> for SecondVisitor {
         f.write_str("a YAML value")
     }
 
+    // An empty text.
+    fn visit_none<E>(self) -> Result<Second, E> {
+        Ok(Second::Bare(true))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Second, D::Error> {
+        Second::deserialize(deserializer)
+    }
+
     fn visit_unit<E>(self) -> Result<Second, E> {
         Ok(Second::Bare(true))
     }

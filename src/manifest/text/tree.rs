@@ -158,9 +158,9 @@ impl<'i> Tree<'i> {
     }
 
     /// Follows a path as far as it goes. Merge keys are followed; of duplicate keys the last counts.
-    pub fn find(&self, document: NodeId, path: &Path) -> Found {
+    pub fn find(&self, document: NodeId, steps: &[Step]) -> Found {
         let mut found = Found { value: document, key: None, complete: true };
-        for step in path.steps() {
+        for &step in steps {
             let next = match (self.node(self.resolve(found.value)).map(|n| &n.kind), step) {
                 (Some(Kind::Sequence(items)), Step::Index(index)) => items.get(index).map(|&value| (value, None)),
                 (Some(Kind::Mapping(_)), Step::Field(name) | Step::Key(name)) => {
@@ -200,8 +200,8 @@ impl<'i> Tree<'i> {
 
     /// Where to point for a path: at the value if it is a scalar, else at its key, else at where it
     /// begins; for what does not exist, at what it should be in.
-    pub fn place_of_path(&self, document: NodeId, path: &Path) -> Option<Place> {
-        let found = self.find(document, path);
+    pub fn place_of_steps(&self, document: NodeId, steps: &[Step]) -> Option<Place> {
+        let found = self.find(document, steps);
         let scalar = matches!(self.node(found.value)?.kind, Kind::Scalar { .. } | Kind::Alias(_));
         match found.key {
             Some(key) if !scalar || !found.complete => self.place(key),
@@ -209,9 +209,14 @@ impl<'i> Tree<'i> {
         }
     }
 
+    /// As [`Self::place_of_steps`].
+    pub fn place_of_path(&self, document: NodeId, path: &Path) -> Option<Place> {
+        self.place_of_steps(document, &path.steps())
+    }
+
     /// Where a path's key is.
     pub fn place_of_key(&self, document: NodeId, path: &Path) -> Option<Place> {
-        let found = self.find(document, path);
+        let found = self.find(document, &path.steps());
         self.place(found.key.filter(|_| found.complete).unwrap_or(found.value))
     }
 

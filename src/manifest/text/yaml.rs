@@ -174,6 +174,20 @@ fn unknown_tag(tag: &Tag, range: &std::ops::Range<usize>) -> ReadError {
     ReadError::new("yaml-tag", range.clone(), format!("tag {tag} means nothing in a manifest")).suggest("remove it")
 }
 
+/// The first tab in the indentation of the line of an offset or of a later one: the parser may name
+/// where the value begins that the tab broke.
+fn first_tab(text: &str, at: usize) -> usize {
+    let mut begin = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1);
+    for line in text.get(begin..).unwrap_or("").split_inclusive('\n') {
+        let indentation = line.len() - line.trim_start_matches([' ', '\t']).len();
+        if let Some(tab) = line.get(..indentation).and_then(|space| space.find('\t')) {
+            return begin + tab;
+        }
+        begin += line.len();
+    }
+    at
+}
+
 fn syntax_error(text: &str, error: &ScanError) -> ReadError {
     let at = error.marker().byte_offset().unwrap_or(0).min(text.len());
     let kind = error.kind();
@@ -186,7 +200,10 @@ fn syntax_error(text: &str, error: &ScanError) -> ReadError {
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
         | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => result.suggest("indent with spaces, not with tabs"),
+        | ErrorKind::TabInPlainScalar => {
+            let at = first_tab(text, at);
+            ReadError { range: at..at + 1, ..result }.suggest("indent with spaces, not with tabs")
+        }
         ErrorKind::MappingValueNotAllowed => {
             result.suggest("put a text that contains `: ` in quotes, or correct the indentation of this line")
         }
@@ -201,9 +218,9 @@ fn syntax_error(text: &str, error: &ScanError) -> ReadError {
         }
         ErrorKind::UnknownAnchor => result.suggest("define it with `&name` before using `*name`, or quote the text"),
         ErrorKind::UnexpectedCharacter { .. } => result.suggest("put the text in quotes"),
-        ErrorKind::UnclosedQuotedScalar | ErrorKind::DocumentIndicatorInQuotedScalar => {
-            result.suggest("close the quotes")
-        }
+        ErrorKind::UnclosedQuotedScalar
+        | ErrorKind::DocumentIndicatorInQuotedScalar
+        | ErrorKind::InvalidQuotedScalarIndent => result.suggest("close the quotes"),
         ErrorKind::UnknownQuotedScalarEscape => {
             result.suggest("use single quotes, in which a backslash is itself, or double the backslash")
         }

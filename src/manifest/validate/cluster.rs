@@ -41,7 +41,11 @@ pub fn pod(metadata: &ObjectMeta, spec: &api::PodSpec, metadata_path: &Path, pat
         let path = all.index(index);
         for source in volumes::given_sources(volume) {
             if PLUGIN_VOLUMES.contains(&source) {
-                needs(&path.field(source), &format!("a {source} volume is mounted by a plug-in of a cluster"), f);
+                needs(
+                    &path.field(source),
+                    &format!("volumes of type {source} are mounted by a plug-in of a cluster"),
+                    f,
+                );
             }
         }
         let projected = path.field("projected");
@@ -55,7 +59,8 @@ pub fn pod(metadata: &ObjectMeta, spec: &api::PodSpec, metadata_path: &Path, pat
                 ("podCertificate", source.pod_certificate.is_some()),
             ] {
                 if present {
-                    let finding = needs(&path.field(field), &format!("a {field} is given out by an API server"), f);
+                    let finding =
+                        needs(&path.field(field), &format!("what {field} asks for is given out by an API server"), f);
                     if volume.name.starts_with("kube-api-access-") {
                         finding
                             .suggest(format!("remove volume {} and its mounts: an API server added them", volume.name));

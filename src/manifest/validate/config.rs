@@ -17,14 +17,14 @@ pub fn config_map(config_map: &api::ConfigMap, path: &Path, f: &mut Findings) {
     let (data, binary) = (path.field("data"), path.field("binaryData"));
     let mut size = 0;
     for (key, value) in config_map.data.iter().flatten() {
-        data_key(key, &data, f);
+        data_key(key, false, &data, f);
         size += value.len();
         if config_map.binary_data.as_ref().is_some_and(|binary| binary.contains_key(key)) {
             f.duplicate(&data.key(key), key, &binary.key(key));
         }
     }
     for (key, value) in config_map.binary_data.iter().flatten() {
-        data_key(key, &binary, f);
+        data_key(key, false, &binary, f);
         size += value.0.len();
     }
     if size > MAX_DATA {
@@ -38,17 +38,18 @@ pub fn secret(secret: &api::Secret, path: &Path, f: &mut Findings) {
     let (data, text) = (path.field("data"), path.field("stringData"));
     let mut values: BTreeMap<&str, &[u8]> = BTreeMap::new();
     for (key, ByteString(value)) in secret.data.iter().flatten() {
-        data_key(key, &data, f);
+        data_key(key, true, &data, f);
         values.insert(key, value);
     }
     // The API server writes these over the others.
     for (key, value) in secret.string_data.iter().flatten() {
-        data_key(key, &text, f);
+        data_key(key, true, &text, f);
         values.insert(key, value.as_bytes());
     }
     if values.values().map(|value| value.len()).sum::<usize>() > MAX_DATA {
         f.error("too-long", &data, "the data of a Secret may have 1 MiB");
     }
+    let in_text = secret.string_data.as_ref().is_some_and(|text| text.keys().any(|key| key.starts_with(".docker")));
     let json = |key: &str| {
         values.get(key).map(|value| serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(value).is_ok())
     };
@@ -58,8 +59,10 @@ pub fn secret(secret: &api::Secret, path: &Path, f: &mut Findings) {
         }
     };
     match secret.type_.as_deref().unwrap_or_default() {
-        "kubernetes.io/dockercfg" => docker_config(".dockercfg", json(".dockercfg"), &data, f),
-        "kubernetes.io/dockerconfigjson" => docker_config(".dockerconfigjson", json(".dockerconfigjson"), &data, f),
+        "kubernetes.io/dockercfg" => docker_config(".dockercfg", json(".dockercfg"), in_text, path, f),
+        "kubernetes.io/dockerconfigjson" => {
+            docker_config(".dockerconfigjson", json(".dockerconfigjson"), in_text, path, f);
+        }
         "kubernetes.io/basic-auth" => {
             need("username", !values.contains_key("username") && !values.contains_key("password"));
         }
@@ -80,7 +83,8 @@ pub fn secret(secret: &api::Secret, path: &Path, f: &mut Findings) {
     }
 }
 
-fn docker_config(key: &str, is_json: Option<bool>, data: &Path, f: &mut Findings) {
+fn docker_config(key: &str, is_json: Option<bool>, in_text: bool, path: &Path, f: &mut Findings) {
+    let data = path.field(if in_text { "stringData" } else { "data" });
     match is_json {
         None => {
             f.required(&data.key(key), "its type asks for it");
@@ -92,10 +96,13 @@ fn docker_config(key: &str, is_json: Option<bool>, data: &Path, f: &mut Findings
     }
 }
 
-fn data_key(key: &str, path: &Path, f: &mut Findings) {
+fn data_key(key: &str, secret: bool, path: &Path, f: &mut Findings) {
     if let Err(why) = names::config_key(key) {
         let path = path.key(key);
-        f.invalid_text(&path, key, why).at_key(&path).sensitive();
+        let finding = f.invalid_text(&path, key, why).at_key(&path);
+        if secret {
+            finding.sensitive();
+        }
     }
 }
 

@@ -16,13 +16,16 @@ pub fn dns(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
     let servers_path = config_path.field("nameservers");
     let servers = spec.dns_config.iter().flat_map(|c| c.nameservers.iter().flatten());
     if policy == Some("None") && servers.clone().next().is_none() {
-        f.required(&servers_path, "with dnsPolicy None the pod has no other");
+        let finding = f.required(&servers_path, "with dnsPolicy None the pod has no other");
+        if spec.dns_config.is_none() {
+            finding.at_path(&path.field("dnsPolicy"));
+        }
     }
     if servers.clone().count() > MAX_NAMESERVERS {
         f.error("too-many", &servers_path, format!("a pod may have {MAX_NAMESERVERS} name servers"));
     }
     for (index, server) in servers.enumerate() {
-        f.rule(&servers_path.index(index), Some(server), names::ip);
+        f.text_rule(&servers_path.index(index), Some(server), names::ip);
     }
     if let Some(config) = &spec.dns_config {
         let searches = config_path.field("searches");
@@ -34,7 +37,7 @@ pub fn dns(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
             f.error("too-long", &searches, format!("the domains may have {MAX_SEARCH_CHARACTERS} characters together"));
         }
         for (index, domain) in list.iter().enumerate() {
-            f.rule(&searches.index(index), Some(domain), names::dns_search);
+            f.text_rule(&searches.index(index), Some(domain), names::dns_search);
         }
         let options = config_path.field("options");
         for (index, option) in config.options.iter().flatten().enumerate() {
@@ -50,7 +53,7 @@ pub fn dns(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
         if alias.ip.is_empty() {
             f.required(&ip, "");
         } else {
-            f.rule(&ip, Some(&alias.ip), names::ip);
+            f.text_rule(&ip, Some(&alias.ip), names::ip);
         }
         let hostnames = path.field("hostnames");
         for (index, name) in alias.hostnames.iter().flatten().enumerate() {

@@ -39,7 +39,7 @@ pub fn env(container: &api::Container, facts: &PodFacts, path: &Path, f: &mut Fi
         if var.name.is_empty() {
             f.required(&path.field("name"), "");
         } else {
-            f.rule(&path.field("name"), Some(&var.name), names::env_name);
+            f.text_rule(&path.field("name"), Some(&var.name), names::env_name);
         }
         if let Some(from) = &var.value_from {
             let from_path = path.field("valueFrom");
@@ -53,7 +53,7 @@ pub fn env(container: &api::Container, facts: &PodFacts, path: &Path, f: &mut Fi
     let all = path.field("envFrom");
     for (index, source) in container.env_from.iter().flatten().enumerate() {
         let path = all.index(index);
-        f.rule(&path.field("prefix"), given(source.prefix.as_ref()), names::env_name);
+        f.text_rule(&path.field("prefix"), given(source.prefix.as_ref()), names::env_name);
         let named = [
             ("configMapRef", source.config_map_ref.as_ref().map(|r| &r.name)),
             ("secretRef", source.secret_ref.as_ref().map(|r| &r.name)),
@@ -107,8 +107,8 @@ fn file_key_ref(key: &api::FileKeySelector, facts: &PodFacts, path: &Path, f: &m
             f.required(&path.field(field), "");
         }
     }
-    f.rule(&path.field("path"), Some(&key.path), names::descending_path);
-    f.rule(&path.field("key"), Some(&key.key), names::env_name);
+    f.text_rule(&path.field("path"), Some(&key.path), names::descending_path);
+    f.text_rule(&path.field("key"), Some(&key.key), names::env_name);
     if !key.volume_name.is_empty() {
         let volume = path.field("volumeName");
         match facts.volumes.get(key.volume_name.as_str()) {

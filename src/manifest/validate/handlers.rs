@@ -162,7 +162,7 @@ fn http_get(http: &api::HTTPGetAction, ports: &[api::ContainerPort], path: &Path
         if header.name.is_empty() {
             f.required(&path.field("name"), "");
         } else {
-            f.rule(&path.field("name"), Some(&header.name), names::header_name);
+            f.text_rule(&path.field("name"), Some(&header.name), names::header_name);
         }
     }
 }

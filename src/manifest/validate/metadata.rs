@@ -26,7 +26,9 @@ pub fn metadata(metadata: &ObjectMeta, path: &Path, f: &mut Findings) {
     if let Some(prefix) = given(metadata.generate_name.as_ref()) {
         // One trailing dash is meant to be followed by more.
         let whole = prefix.strip_suffix('-').map_or(prefix.to_owned(), |start| format!("{start}a"));
-        f.rule(&path.field("generateName"), Some(&whole), names::dns_subdomain);
+        if let Err(why) = names::dns_subdomain(&whole) {
+            f.invalid_text(&path.field("generateName"), prefix, why);
+        }
     }
     f.rule(&path.field("namespace"), given(metadata.namespace.as_ref()), names::dns_label);
     f.not_negative(&path.field("generation"), metadata.generation);
@@ -57,7 +59,7 @@ pub fn template_metadata(metadata: &ObjectMeta, path: &Path, f: &mut Findings) {
     let mut size = 0;
     for (key, value) in metadata.annotations.iter().flatten() {
         size += key.len() + value.len();
-        f.rule(&annotations.key(key), Some(key), names::annotation_key);
+        f.key_rule(&annotations.key(key), key, names::annotation_key);
     }
     if size > MAX_ANNOTATIONS {
         f.error("too-long", &annotations, "annotations may have 256 KiB together");
@@ -68,7 +70,7 @@ pub fn template_metadata(metadata: &ObjectMeta, path: &Path, f: &mut Findings) {
 pub fn labels(labels: Option<&BTreeMap<String, String>>, path: &Path, f: &mut Findings) {
     for (key, value) in labels.into_iter().flatten() {
         let path = path.key(key);
-        f.rule(&path, Some(key), names::qualified_name);
+        f.key_rule(&path, key, names::qualified_name);
         f.rule(&path, Some(value), names::label_value);
     }
 }
@@ -94,7 +96,7 @@ pub fn pod_annotations(metadata: &ObjectMeta, spec: &api::PodSpec, path: &Path, 
             if !known.contains(&value.as_str()) && local.is_none() {
                 f.invalid_text(&path, value, "must be runtime/default, unconfined or localhost/PROFILE");
             }
-            f.rule(&path, local, names::descending_path);
+            f.text_rule(&path, local, names::descending_path);
         }
     }
 }

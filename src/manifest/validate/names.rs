@@ -153,17 +153,13 @@ pub fn no_backsteps(text: &str) -> Verdict {
     check(text.split('/').all(|part| part != ".."), "must not contain `..`")
 }
 
-/// The text made to pass a rule for names, if lower case and `-` do it.
+/// The text made to pass a rule for names, if `-` and lower case do it.
 pub fn mended(text: &str, rule: Rule) -> Option<String> {
-    let mended: String = text
-        .trim()
-        .chars()
-        .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_alphanumeric() || c == '.' || c == '/' { c } else { '-' })
-        .collect();
-    let mended = mended.trim_matches('-').to_owned();
-    let fits = mended != text && !mended.is_empty() && !mended.starts_with("..") && rule(&mended).is_ok();
-    fits.then_some(mended)
+    let kept = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '/';
+    let dashed: String = text.trim().chars().map(|c| if kept(c) { c } else { '-' }).collect();
+    let dashed = dashed.trim_matches('-').to_owned();
+    let fits = |name: &String| name != text && !name.is_empty() && !name.starts_with("..") && rule(name).is_ok();
+    Some(dashed.clone()).filter(fits).or_else(|| Some(dashed.to_ascii_lowercase()).filter(fits))
 }
 
 #[cfg(test)]
@@ -204,6 +200,6 @@ mod tests {
         assert_eq!(mended("Simple_App ", dns_label).as_deref(), Some("simple-app"));
         assert_eq!(mended("a", dns_label), None);
         assert_eq!(mended("___", dns_label), None);
-        assert_eq!(mended("john doe", label_value).as_deref(), Some("john-doe"));
+        assert_eq!(mended("John Doe", label_value).as_deref(), Some("John-Doe"));
     }
 }

@@ -36,7 +36,7 @@ fn target(target: &str, path: &Path, f: &mut Findings) {
     if target.is_empty() {
         f.required(path, "");
     }
-    f.rule(path, Some(target), names::projected_path);
+    f.text_rule(path, Some(target), names::projected_path);
 }
 
 /// Files of a downward API volume or projection.

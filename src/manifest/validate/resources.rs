@@ -99,7 +99,7 @@ fn requirements(resources: &api::ResourceRequirements, standard: &[&str], path: 
 
 fn amount_of(name: &str, amount: &ApiQuantity, standard: &[&str], path: &Path, f: &mut Findings) {
     if names::qualified_name(name).is_err() {
-        f.rule(path, Some(name), names::qualified_name);
+        f.key_rule(path, name, names::qualified_name);
         return;
     }
     if !name.contains('/') {

@@ -97,7 +97,7 @@ fn seccomp(profile: Option<&api::SeccompProfile>, path: &Path, f: &mut Findings)
     let Some(profile) = profile else { return };
     let file = profile.localhost_profile.as_deref();
     local_profile(&profile.type_, file, path, f);
-    f.rule(&path.field("localhostProfile"), file, names::descending_path);
+    f.text_rule(&path.field("localhostProfile"), file, names::descending_path);
 }
 
 fn app_armor(profile: Option<&api::AppArmorProfile>, path: &Path, f: &mut Findings) {
@@ -139,7 +139,7 @@ fn sysctls(spec: &api::PodSpec, context: &api::PodSecurityContext, path: &Path, 
             f.required(&field, "");
             continue;
         }
-        f.rule(&field, Some(&sysctl.name), names::sysctl);
+        f.text_rule(&field, Some(&sysctl.name), names::sysctl);
         if let Some(first) = seen.insert(&sysctl.name, index) {
             f.duplicate(&field, &sysctl.name, &path.index(first).field("name"));
         }

@@ -94,7 +94,7 @@ fn source(volume: &api::Volume, role: Role, path: &Path, f: &mut Findings) {
         if host.path.is_empty() {
             f.required(&field, "");
         } else {
-            f.rule(&field, Some(&host.path), names::no_backsteps);
+            f.text_rule(&field, Some(&host.path), names::no_backsteps);
             // The API lets it pass; no engine does.
             if !host.path.starts_with('/') {
                 f.invalid_text(&field, &host.path, "must be an absolute path");
@@ -214,8 +214,8 @@ pub fn mounts(container: &api::Container, facts: &PodFacts, path: &Path, f: &mut
 fn sub_paths(mount: &api::VolumeMount, volume: Option<&api::Volume>, path: &Path, f: &mut Findings) {
     let sub = given(mount.sub_path.as_ref());
     let expression = given(mount.sub_path_expr.as_ref());
-    f.rule(&path.field("subPath"), sub, names::descending_path);
-    f.rule(&path.field("subPathExpr"), expression, names::descending_path);
+    f.text_rule(&path.field("subPath"), sub, names::descending_path);
+    f.text_rule(&path.field("subPathExpr"), expression, names::descending_path);
     if sub.is_some() && expression.is_some() {
         let field = path.field("subPathExpr");
         f.forbidden(&field, "only one of subPath and subPathExpr may be given")
@@ -281,7 +281,7 @@ fn devices(container: &api::Container, facts: &PodFacts, path: &Path, f: &mut Fi
         } else if let Some(first) = paths_seen.insert(&device.device_path, index) {
             f.duplicate(&target, &device.device_path, &all.index(first).field("devicePath"));
         }
-        f.rule(&target, Some(&device.device_path), names::no_backsteps);
+        f.text_rule(&target, Some(&device.device_path), names::no_backsteps);
         for mount in container.volume_mounts.iter().flatten().take(1000) {
             if mount.name == device.name && !mount.name.is_empty() {
                 f.invalid_text(&name, &device.name, "is in volumeMounts already");

@@ -61,7 +61,9 @@ fn container(container: &api::Container, path: &Path, f: &mut Findings) {
             .collect();
         if !without.is_empty() {
             let path = path.field("resources");
-            let message = format!("{} has a limit and no request, so the request is the limit", without.join(" and "));
+            let has = if without.len() == 1 { "has" } else { "have" };
+            let message =
+                format!("{} {has} a limit and no request, so the limit is the request", without.join(" and "));
             f.warn("limit-without-request", &path.field("limits"), message).suggest("write the request too");
         }
     }

@@ -35,7 +35,11 @@ impl<'t> Findings<'t> {
     /// A value that is none of those known.
     pub fn not_supported(&mut self, path: &Path, value: &str, known: &[&str]) -> Finding<'_, 't> {
         let nearest = schema::nearest_word(value, known);
-        let message = format!("\"{}\" is not one of {}", shown(value), known.join(", "));
+        let message = format!(
+            "\"{}\" is not one of {}",
+            shown(value),
+            known.iter().filter(|k| !k.is_empty()).copied().collect::<Vec<_>>().join(", ")
+        );
         let finding = self.error("not-supported", path, message);
         match nearest {
             Some(nearest) => finding.suggest(format!("did you mean `{nearest}`?")),
@@ -69,6 +73,9 @@ impl<'t> Findings<'t> {
         what: &str,
         known: impl IntoIterator<Item = &'k str>,
     ) -> Finding<'_, 't> {
+        if self.is_broken_in(&format!(".{what}s")) {
+            return self.nowhere();
+        }
         // Not worth its while for the thousandth mistake of a file.
         let mut known: Vec<&str> = known.into_iter().take(if self.is_full() { 0 } else { MAX_COMPARED }).collect();
         known.sort_unstable();
@@ -96,7 +103,7 @@ impl<'t> Findings<'t> {
         }
     }
 
-    /// A text that must pass a rule of [`super::names`], if given.
+    /// A name that must pass a rule of [`super::names`], if given.
     pub fn rule(&mut self, path: &Path, value: Option<&str>, rule: super::names::Rule) {
         if let Some(value) = value
             && let Err(why) = rule(value)
@@ -106,6 +113,26 @@ impl<'t> Findings<'t> {
             if let Some(better) = better {
                 finding.suggest(format!("write `{better}`"));
             }
+        }
+    }
+
+    /// The same of a key: of the last step of the path.
+    pub fn key_rule(&mut self, path: &Path, key: &str, rule: super::names::Rule) {
+        if let Err(why) = rule(key) {
+            let better = super::names::mended(key, rule);
+            let finding = self.invalid_text(path, key, why).at_key(path);
+            if let Some(better) = better {
+                finding.suggest(format!("write `{better}`"));
+            }
+        }
+    }
+
+    /// A text that must pass a rule, if given, and that is not a name one could choose better.
+    pub fn text_rule(&mut self, path: &Path, value: Option<&str>, rule: super::names::Rule) {
+        if let Some(value) = value
+            && let Err(why) = rule(value)
+        {
+            self.invalid_text(path, value, why);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Objects that make pods: their template is judged as a pod's spec is, and the few fields around it.
 
-use super::{Role, affinity, cluster, config, metadata, spec, warnings};
+use super::{Role, affinity, cluster, config, given, metadata, spec, warnings};
 use crate::manifest::{Workload, findings::Findings, path::Path};
 use k8s_openapi::{
     api::{batch::v1 as batch, core::v1 as api},
@@ -142,7 +142,9 @@ fn judge_template(template: Option<&api::PodTemplateSpec>, restart: &[&str], pat
     spec::spec(&spec, Role::Template, &spec_path, f);
     let policy = spec.restart_policy.as_deref().unwrap_or_default();
     let known = ["Always", "OnFailure", "Never"];
-    if !restart.contains(&policy) && known.contains(&policy) && written.is_some() {
+    if written.is_some_and(|s| given(s.restart_policy.as_ref()).is_none()) && !restart.contains(&"Always") {
+        f.required(&spec_path.field("restartPolicy"), "the pods of a Job have OnFailure or Never");
+    } else if !restart.contains(&policy) && known.contains(&policy) && written.is_some() {
         f.not_supported(&spec_path.field("restartPolicy"), policy, restart);
     }
     cluster::pod(metadata, &spec, &metadata_path, &spec_path, f);

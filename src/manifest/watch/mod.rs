@@ -11,8 +11,11 @@ mod ledger;
 mod lookout;
 mod mounts;
 mod news;
+mod once;
 mod scan;
 mod settle;
+
+pub use once::once;
 
 use super::{Snapshot, diagnostic::Diagnostic, parse::Parsed};
 use crate::time::{Clock, Timestamp};

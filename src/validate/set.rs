@@ -1,0 +1,226 @@
+//! Files judged together: who claims the same name or port, and what no file declares.
+
+use crate::manifest::{Config, ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic};
+use crate::pod::{Pod, defaults};
+use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Kind, namespace and name of an object that pods refer to.
+type Reference = (&'static str, String, String);
+
+/// The pods that have a port, each at an address.
+type Holders<'a> = Vec<(String, &'a Arc<Pod>)>;
+
+/// Host ports that two pods want: the one that sorts later could never run.
+pub fn host_ports(set: &ManifestSet) -> Vec<Diagnostic> {
+    let mut taken: BTreeMap<(String, i32), Holders> = BTreeMap::new();
+    let mut found = Vec::new();
+    let mut pods: Vec<_> = set.pods.values().collect();
+    pods.sort_by(|a, b| a.source.cmp(&b.source));
+    for pod in pods {
+        for (field, protocol, address, port) in ports(pod) {
+            let holders = taken.entry((protocol.clone(), port)).or_default();
+            let other = holders.iter().find(|(held, holder)| overlap(held, &address) && holder.key != pod.key);
+            if let Some((_, holder)) = other {
+                let message = format!("host port {port}/{protocol} of pod {} is pod {}'s", pod.key, holder.key);
+                let diagnostic = Diagnostic::error("host-port-clash", &pod.source.path, message);
+                let diagnostic =
+                    diagnostic.document(pod.source.document).field(field).object(format!("Pod {}", pod.key));
+                found.push(diagnostic.suggest(format!("give one of them another port; see {}", holder.source)));
+            } else {
+                holders.push((address, pod));
+            }
+        }
+    }
+    found
+}
+
+/// Whether two addresses stand for a common one; none stands for all.
+fn overlap(a: &str, b: &str) -> bool {
+    let any = |address: &str| matches!(address, "" | "0.0.0.0" | "::");
+    any(a) || any(b) || a == b
+}
+
+/// Field, protocol, address and number of each port of the node that a pod wants.
+fn ports(pod: &Pod) -> impl Iterator<Item = (String, String, String, i32)> {
+    let containers = pod.spec.containers.iter().enumerate();
+    let ports = containers.flat_map(|(container, found)| {
+        found.ports.iter().flatten().enumerate().map(move |(index, port)| (container, index, port))
+    });
+    ports.filter_map(|(container, index, port)| {
+        let number = port.host_port.filter(|number| *number != 0)?;
+        let field = format!("spec.containers[{container}].ports[{index}].hostPort");
+        let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".into());
+        Some((field, protocol, port.host_ip.clone().unwrap_or_default(), number))
+    })
+}
+
+/// ConfigMaps, Secrets and claims that two files declare.
+pub fn duplicate_objects(snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let mut declared: BTreeMap<Reference, &Path> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (path, document, reference) in declarations(snapshot) {
+        if let Some(first) = declared.get(&reference) {
+            let (kind, namespace, name) = &reference;
+            let message = format!("{kind} {namespace}/{name} is declared by {} too", first.display());
+            let diagnostic = Diagnostic::error("duplicate-object", path, message);
+            let diagnostic = diagnostic.document(document).field("metadata.name").object(format!("{kind} {name}"));
+            found.push(diagnostic.suggest("remove one of them"));
+        } else {
+            declared.insert(reference, path);
+        }
+    }
+    found
+}
+
+/// What pods need and no file declares.
+pub fn missing_references(snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let declared: BTreeSet<Reference> = declarations(snapshot).map(|(.., reference)| reference).collect();
+    let mut found = Vec::new();
+    for (path, object) in objects(snapshot) {
+        let Some(PodOf { metadata, spec, label, document, field: outer }) = pod_of(object) else { continue };
+        let namespace = namespace(metadata);
+        let mut told = BTreeSet::new();
+        for (kind, name, field) in references(&spec) {
+            let reference = (kind, namespace.clone(), name);
+            if declared.contains(&reference) || !told.insert(reference.clone()) {
+                continue;
+            }
+            let (kind, namespace, name) = reference;
+            let message = format!("{kind} {namespace}/{name} is declared by no file; the pod waits until it is");
+            let diagnostic = Diagnostic::warning("missing-reference", path, message).document(document);
+            let diagnostic = diagnostic.field(format!("{outer}{field}"));
+            found.push(diagnostic.object(label.clone()));
+        }
+    }
+    found
+}
+
+/// Names that look like manifests and are not read.
+pub fn ignored_names(snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let shown = snapshot.ignored.iter().filter(|(path, _)| !hidden(path));
+    shown.map(|(path, why)| Diagnostic::warning("ignored-name", path, format!("is not read: it {why}"))).collect()
+}
+
+fn objects(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, &Object)> {
+    let good = snapshot.files.iter().filter_map(|(path, file)| Some((path, file.objects.as_ref()?)));
+    good.flat_map(|(path, objects)| objects.iter().map(move |object| (path, object)))
+}
+
+fn declarations(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, usize, Reference)> {
+    objects(snapshot).filter_map(|(path, object)| {
+        let (document, config) = object.as_config()?;
+        let (kind, metadata) = match config {
+            Config::ConfigMap(found) => ("ConfigMap", &found.metadata),
+            Config::Secret(found) => ("Secret", &found.metadata),
+            Config::PersistentVolumeClaim(found) => ("PersistentVolumeClaim", &found.metadata),
+        };
+        Some((path, document, (kind, namespace(metadata), metadata.name.clone().unwrap_or_default())))
+    })
+}
+
+fn namespace(metadata: &ObjectMeta) -> String {
+    metadata.namespace.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "default".into())
+}
+
+/// The pod that an object is or makes.
+struct PodOf<'a> {
+    /// Tells the namespace.
+    metadata: &'a ObjectMeta,
+    /// With defaults.
+    spec: api::PodSpec,
+    /// What to call the object.
+    label: String,
+    /// Its index in the file.
+    document: usize,
+    /// What comes before `spec` in the paths of its fields.
+    field: &'static str,
+}
+
+fn pod_of(object: &Object) -> Option<PodOf<'_>> {
+    const TEMPLATE: &str = "spec.template.";
+    let (document, kind, metadata, spec, field) = match object {
+        Object::Pod { pod, document } => (*document, "Pod", &pod.metadata, pod.spec.as_ref(), ""),
+        Object::Config { .. } => return None,
+        Object::Workload { workload, document } => {
+            let (kind, metadata, template, field) = match workload {
+                Workload::DaemonSet(w) => ("DaemonSet", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
+                Workload::Deployment(w) => ("Deployment", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
+                Workload::ReplicaSet(w) => ("ReplicaSet", &w.metadata, w.spec.as_ref()?.template.as_ref(), TEMPLATE),
+                Workload::StatefulSet(w) => ("StatefulSet", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
+                Workload::ReplicationController(w) => {
+                    ("ReplicationController", &w.metadata, w.spec.as_ref()?.template.as_ref(), TEMPLATE)
+                }
+                Workload::Job(w) => ("Job", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
+                Workload::CronJob(w) => {
+                    let job = w.spec.job_template.spec.as_ref();
+                    ("CronJob", &w.metadata, job.map(|job| &job.template), "spec.jobTemplate.spec.template.")
+                }
+            };
+            (*document, kind, metadata, template?.spec.as_ref(), field)
+        }
+    };
+    let mut spec = spec?.clone();
+    defaults::apply(&mut spec);
+    let label = format!("{kind} {}", metadata.name.as_deref().unwrap_or_default());
+    Some(PodOf { metadata, spec, label, document, field })
+}
+
+/// What a pod can not start without: kind, name and the field that asks for it.
+fn references(spec: &api::PodSpec) -> Vec<(&'static str, String, String)> {
+    let mut found = Vec::new();
+    let mut need = |kind, name: &str, optional: Option<bool>, field: String| {
+        if optional != Some(true) && !name.is_empty() {
+            found.push((kind, name.to_owned(), field));
+        }
+    };
+    let lists = [("initContainers", spec.init_containers.as_deref()), ("containers", Some(&spec.containers[..]))];
+    for (list, containers) in lists {
+        for (index, container) in containers.unwrap_or_default().iter().enumerate() {
+            let path = format!("spec.{list}[{index}]");
+            for (index, var) in container.env.iter().flatten().enumerate() {
+                let from = var.value_from.as_ref();
+                if let Some(key) = from.and_then(|from| from.config_map_key_ref.as_ref()) {
+                    need("ConfigMap", &key.name, key.optional, format!("{path}.env[{index}]"));
+                }
+                if let Some(key) = from.and_then(|from| from.secret_key_ref.as_ref()) {
+                    need("Secret", &key.name, key.optional, format!("{path}.env[{index}]"));
+                }
+            }
+            for (index, from) in container.env_from.iter().flatten().enumerate() {
+                if let Some(source) = &from.config_map_ref {
+                    need("ConfigMap", &source.name, source.optional, format!("{path}.envFrom[{index}]"));
+                }
+                if let Some(source) = &from.secret_ref {
+                    need("Secret", &source.name, source.optional, format!("{path}.envFrom[{index}]"));
+                }
+            }
+        }
+    }
+    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
+        let path = format!("spec.volumes[{index}]");
+        if let Some(source) = &volume.config_map {
+            need("ConfigMap", &source.name, source.optional, path.clone());
+        }
+        if let Some(source) = &volume.secret {
+            need("Secret", source.secret_name.as_deref().unwrap_or_default(), source.optional, path.clone());
+        }
+        if let Some(source) = &volume.persistent_volume_claim {
+            need("PersistentVolumeClaim", &source.claim_name, None, path.clone());
+        }
+        for source in volume.projected.iter().flat_map(|p| p.sources.iter().flatten()) {
+            if let Some(source) = &source.config_map {
+                need("ConfigMap", &source.name, source.optional, path.clone());
+            }
+            if let Some(source) = &source.secret {
+                need("Secret", &source.name, source.optional, path.clone());
+            }
+        }
+    }
+    found
+}
