@@ -1,9 +1,9 @@
 //! One pod in the place of another: what is there under other uids ends before the new pod begins,
 //! and nothing that runs is given up before the new pod's images are on the node.
 
-use super::{Planner, StopReason, images::Images, may_run, on_its_way};
+use super::{Planner, PodAction, StopReason, images::Images, may_run, on_its_way};
 use crate::{
-    pod::{AppliedPod, ContainerState, Incarnation, Pod},
+    pod::{AppliedPod, ContainerState, Incarnation, Pod, PodUid},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -20,14 +20,16 @@ impl Planner<'_> {
         let is_doomed = |incarnation: &&Incarnation| input.terminating.contains_key(&incarnation.uid);
         let own = all.iter().find(|i| i.uid == pod.uid).filter(|i| !is_doomed(i));
         let others: Vec<&Incarnation> = all.iter().filter(|i| i.uid != pod.uid && !is_doomed(i)).collect();
-        let making = input.in_flight.values().filter_map(|action| action.makes_for());
-        let mut in_the_way = making.into_iter().any(|uid| *uid != pod.uid);
-        for doomed in all.iter().filter(is_doomed) {
-            self.terminate(doomed, StopReason::PodChanged);
-            in_the_way |= doomed.uid == pod.uid || may_run(doomed);
+        let doomed: Vec<&Incarnation> = all.iter().filter(is_doomed).collect();
+        for incarnation in &doomed {
+            self.terminate(incarnation, StopReason::PodChanged);
         }
+        // Whether the one with this uid would run beside something else.
+        let making = || input.in_flight.values().filter_map(PodAction::makes_for);
+        let is_crowded =
+            |uid: &PodUid| making().any(|other| other != uid) || all.iter().any(|i| i.uid != *uid && may_run(i));
         if let Some(kept) = kept(own, &others)
-            && !self.gives_way(kept, pod)
+            && !self.gives_way(kept, pod, is_crowded(&kept.uid))
         {
             // At most one of the others is worth keeping.
             for other in others.into_iter().filter(|other| other.uid != kept.uid) {
@@ -37,9 +39,8 @@ impl Planner<'_> {
         }
         for other in others {
             self.terminate(other, StopReason::PodChanged);
-            in_the_way |= may_run(other);
         }
-        if in_the_way {
+        if is_crowded(&pod.uid) || doomed.iter().any(|i| i.uid == pod.uid) {
             // The new pod starts only when the old one has ended.
             self.all_waiting(pod, own, &on_its_way(pod));
             return;
@@ -48,8 +49,8 @@ impl Planner<'_> {
     }
 
     /// Whether all images of `pod` are here, so that the old incarnation may end. Until then the
-    /// old one is kept alive.
-    fn gives_way(&mut self, old: &Incarnation, pod: &Pod) -> bool {
+    /// old one is kept alive, unless something else still runs.
+    fn gives_way(&mut self, old: &Incarnation, pod: &Pod, is_crowded: bool) -> bool {
         let images = self.ensure_images(pod.containers.iter(), &on_its_way(pod));
         self.all_waiting(pod, None, &on_its_way(pod));
         let goes_on = match images {
@@ -64,6 +65,7 @@ impl Planner<'_> {
         };
         if let AppliedPod::Known(applied) = &old.applied
             && goes_on
+            && !is_crowded
         {
             let waiting = std::mem::take(&mut self.plan.waiting);
             self.run(applied, Some(old));

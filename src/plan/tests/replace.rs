@@ -305,6 +305,20 @@ fn of_several_old_pods_one_is_kept() {
                  terminating z",
             ),
             (
+                "a third one still runs on its way out: the dead one is not revived beside it",
+                |r| {
+                    r.in_flight.clear();
+                    r.fail(Target::Image("app:2".into()), 1, 2, "ErrImagePull");
+                    r.lose_sandbox(143);
+                    r.observed.incarnations[1].containers[0].state = running(60);
+                    r.doomed("z", 1);
+                },
+                "StopContainer app z-app-0, 30s, PodChanged
+                 app waits: ErrImagePull until +8s
+                 terminating z
+                 wake +8s",
+            ),
+            (
                 "or else the other",
                 |r| {
                     r.lose_sandbox(143);
