@@ -1,16 +1,27 @@
 //! What was typed on the command line, and nothing else: flags carry the kubelet's names.
 
-use crate::manifest::parse::FieldValidation;
-use clap::{Args, Parser};
+use crate::{manifest::parse::FieldValidation, validate::ValidateArgs};
+use clap::{Args, Parser, Subcommand};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// Runs the pods of a manifest directory on a Docker Engine, as the kubelet runs static pods.
 #[derive(Debug, Parser)]
-#[command(name = "kubelet-lite", version)]
+#[command(name = "kubelet-lite", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
+    /// Another job than the daemon's.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The daemon's flags.
     #[command(flatten)]
     pub options: Options,
+}
+
+/// Jobs beside the daemon's.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge manifests as the daemon would, without daemon or engine. Exit code 0: all would be
+    /// taken; 1: something would be refused; 2: wrong usage.
+    Validate(ValidateArgs),
 }
 
 /// The daemon's flags, as typed. Each is optional: the configuration file and the defaults follow.

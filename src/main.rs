@@ -2,13 +2,17 @@
 
 use clap::Parser;
 use kubelet_lite::{
-    cli::{Cli, Options},
+    cli::{Cli, Command, Options},
     daemon,
     exit::ExitStatus,
     log,
     settings::{self, Settings, SettingsError},
+    validate,
 };
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 use tracing::{error, warn};
 
 /// Threads for work on files. More than one, since a dead network mount may hold one for long.
@@ -16,7 +20,24 @@ const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    run_daemon(&cli.options).into()
+    match cli.command {
+        Some(Command::Validate(args)) => run_validate(&args),
+        None => run_daemon(&cli.options).into(),
+    }
+}
+
+fn run_validate(args: &validate::ValidateArgs) -> ExitCode {
+    let mut out = std::io::stdout();
+    let terminal = out.is_terminal();
+    match validate::run(args, &mut std::io::stdin(), &mut out, terminal) {
+        Ok(outcome) => outcome.code().into(),
+        // Whoever reads the report went away.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitStatus::Failure.into(),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "the report can not be written: {error}");
+            ExitStatus::Failure.into()
+        }
+    }
 }
 
 fn run_daemon(options: &Options) -> ExitStatus {

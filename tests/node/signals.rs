@@ -62,3 +62,19 @@ fn wrong_usage_has_its_own_code() {
         assert!(stderr.contains(text), "{args:?}: {stderr}");
     }
 }
+
+#[test]
+fn validate_answers_by_its_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("web.yaml");
+    let run = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_kubelet-lite")).arg("validate").arg(&file).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let good = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers: [{name: c, image: 'i:1'}]\n";
+    assert_eq!(run(good).0, Some(0));
+    let (code, report) = run(&good.replace("image:", "imagge:"));
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("`image`"), "{report}");
+}
