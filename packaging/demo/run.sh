@@ -196,6 +196,10 @@ interactive() {
 	fail "the daemon ended by itself"
 }
 
+sandboxes_stopped() {
+	local pod
+	for pod in "$@"; do pod_is "$pod" POD exited 0 || return 1; done
+}
 # pod_is POD CONTAINER STATE RESTARTS
 pod_is() { [[ $(container "$1" "$2") == *" $3 $4" ]]; }
 
@@ -205,6 +209,7 @@ auto() {
 	all_answer
 	wait_for 60 "pod once, restartPolicy Never, has run" pod_is once work exited 0
 	wait_for 60 "pod retry, restartPolicy OnFailure, ended well at its third try" pod_is retry work exited 2
+	wait_for 30 "the sandboxes of both are stopped" sandboxes_stopped once retry
 	show_pods
 
 	bold "2. edit a manifest: the smallest restart"
