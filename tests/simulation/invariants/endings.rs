@@ -1,0 +1,222 @@
+//! How and when something that runs may be ended.
+
+use super::ledger::{Ledger, Reason};
+use crate::chronicle::{Deed, Kind, Note, Step, Story, Who, seconds};
+use kubelet_lite::{
+    engine::fake::{HistoryEntry, What},
+    pod::PodKey,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The least between a stop signal and SIGKILL.
+const MINIMUM: Duration = Duration::from_secs(2);
+
+/// Goes through a story; `judge` sees each step of our containers before the ledger takes it in.
+fn judge<'a>(
+    story: &'a Story,
+    mut judge: impl FnMut(&Ledger<'a>, &'a HistoryEntry, &'a Who) -> Option<String>,
+) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut ledger = Ledger::default();
+    for step in story.steps() {
+        if let Step::Container(entry, who) = step
+            && who.ours
+        {
+            ledger.now = entry.at;
+            if let Some(what) = judge(&ledger, entry, who) {
+                broken.push(format!("{} at {}: {what}", entry.name, seconds(entry.at)));
+            }
+        }
+        ledger.take(step);
+    }
+    broken
+}
+
+/// (b) A healthy container that nobody has touched keeps running: every stop has a reason outside of the
+/// daemon, and nothing is removed while it runs.
+pub fn no_stop_without_a_reason(story: &Story) -> Vec<String> {
+    judge(story, |ledger, entry, who| {
+        let instance = ledger.instances.get(entry.id.as_str())?;
+        match &entry.what {
+            What::StopAsked(_) => {
+                let mut reasons = ledger.reasons(&entry.id);
+                if who.kind == Kind::Sandbox && reasons.is_empty() {
+                    reasons.extend(of_sandbox(ledger, who));
+                }
+                reasons.is_empty().then(|| "stopped for nothing".to_owned())
+            }
+            // What is removed while it runs dies in the same moment, and nobody asked it to stop.
+            What::Died { code: 137, .. } => {
+                let next = story.history.iter().skip_while(|e| !std::ptr::eq(*e, entry)).nth(1);
+                let removed = next.is_some_and(|e| e.id == entry.id && e.call == entry.call && e.what == What::Removed);
+                let by_hand = ledger.reasons(&entry.id).contains(&Reason::ByHand);
+                (removed && !by_hand && instance.live).then(|| "removed while it runs".to_owned())
+            }
+            What::Signalled(signal) => Some(format!("sent {signal}")),
+            _ => None,
+        }
+    })
+}
+
+/// A sandbox also ends when the one after it is there.
+fn of_sandbox(ledger: &Ledger<'_>, who: &Who) -> Option<Reason> {
+    let newer = |i: &&super::ledger::Instance<'_>| i.who.kind == Kind::Sandbox && i.who.attempt > who.attempt;
+    ledger.instances.values().filter(|i| i.who.uid == who.uid).find(newer).map(|_| Reason::Undeclared)
+}
+
+/// (d) No sandbox is stopped while anything runs in it, and the last one of a pod is removed when
+/// nothing else of the pod is left: it carries what is known of the pod.
+pub fn sandbox_last(story: &Story) -> Vec<String> {
+    judge(story, |ledger, entry, who| {
+        if who.kind != Kind::Sandbox || ledger.instances.get(entry.id.as_str())?.lasting(Reason::ByHand) {
+            return None;
+        }
+        let of_pod = || ledger.instances.values().filter(|i| i.who.uid == who.uid);
+        let member = of_pod().find(|i| i.live && i.who.kind != Kind::Sandbox && i.who.sandbox == entry.id);
+        match &entry.what {
+            What::StopAsked(_) => member.map(|i| format!("stopped while {} runs in it", i.who.name)),
+            What::Removed => {
+                let is_last = of_pod().filter(|i| i.who.kind == Kind::Sandbox).count() == 1;
+                let left = of_pod().find(|i| i.who.kind != Kind::Sandbox).filter(|_| is_last);
+                member.or(left).map(|i| format!("removed while {} is left", i.who.name))
+            }
+            _ => None,
+        }
+    })
+}
+
+/// (e) Every stop of a container gives it the whole grace of the spec that runs, and two seconds at
+/// least. Only a sidecar that had to wait for the others gets what they have left of it.
+pub fn applied_grace(story: &Story) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut ledger = Ledger::default();
+    let mut graces: BTreeMap<String, BTreeSet<Duration>> = BTreeMap::new();
+    for step in story.steps() {
+        match step {
+            Step::Deed(note) => match &note.deed {
+                Deed::Wish(wished) => {
+                    for pod in wished.values() {
+                        graces.entry(pod.uid.to_string()).or_default().insert(pod.grace);
+                    }
+                }
+                // Everything that is wanted was taken in: an older grace is of no account any more.
+                Deed::Settled => {
+                    let wished = ledger.wished.into_iter().flat_map(|wished| wished.values());
+                    graces.extend(wished.map(|pod| (pod.uid.to_string(), BTreeSet::from([pod.grace]))));
+                }
+                _ => {}
+            },
+            Step::Container(entry, who) if who.ours && who.kind != Kind::Sandbox => {
+                ledger.now = entry.at;
+                if let What::StopAsked(grace) = entry.what {
+                    let applied = graces.get(&who.uid).cloned().unwrap_or_default();
+                    if !is_applied(grace, &applied, &ledger, who) {
+                        let text = format!("{} at {}: {grace:?}, applied {applied:?}", entry.name, seconds(entry.at));
+                        broken.push(text);
+                    }
+                }
+            }
+            Step::Container(..) | Step::Engine(_) => {}
+        }
+        ledger.take(step);
+    }
+    broken
+}
+
+fn is_applied(grace: Duration, applied: &BTreeSet<Duration>, ledger: &Ledger<'_>, who: &Who) -> bool {
+    let waited = match ledger.unwished.get(&who.uid) {
+        Some(since) if who.kind == Kind::Sidecar => ledger.now.since(*since),
+        _ => Duration::ZERO,
+    };
+    applied.iter().any(|whole| {
+        let least = whole.saturating_sub(waited).max(MINIMUM);
+        (least..=(*whole).max(MINIMUM)).contains(&grace)
+    })
+}
+
+/// (e) When a pod ends, a sidecar is stopped after everything else and after the sidecars behind it, or
+/// when the whole grace is over.
+pub fn sidecars_last(story: &Story) -> Vec<String> {
+    judge(story, |ledger, entry, who| {
+        if who.kind != Kind::Sidecar || !matches!(entry.what, What::StopAsked(_)) {
+            return None;
+        }
+        let pod = ledger.versions.get(&who.uid)?;
+        let reasons = ledger.reasons(&entry.id);
+        let alone = [Reason::Edited, Reason::Undeclared, Reason::ByHand];
+        if reasons.iter().any(|reason| alone.contains(reason)) {
+            return None;
+        }
+        let index = |name: &str| pod.containers.iter().position(|c| c.name.as_str() == name);
+        let before =
+            ledger.live_of(&who.uid).find(|i| i.who.kind != Kind::Sidecar || index(&i.who.name) > index(&who.name))?;
+        let waited = ledger.unwished.get(&who.uid).map_or(Duration::ZERO, |since| ledger.now.since(*since));
+        let over = waited >= pod.grace;
+        (!over).then(|| format!("stopped while {} runs", before.who.name))
+    })
+}
+
+/// Nothing old is stopped for something new before the images of what is new are on the node, at some
+/// moment since it is wanted.
+pub fn images_first(story: &Story) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut ledger = Ledger::default();
+    let mut present: BTreeSet<&str> = BTreeSet::new();
+    let mut since_wish: BTreeMap<&PodKey, BTreeSet<&str>> = BTreeMap::new();
+    for step in story.steps() {
+        let added = match step {
+            Step::Deed(Note { deed: Deed::ImageAdded(image), .. }) => Some(image.as_str()),
+            Step::Engine(entry) if entry.what == What::ImageAdded => Some(entry.name.as_str()),
+            _ => None,
+        };
+        if let Some(image) = added {
+            present.insert(image);
+            since_wish.values_mut().for_each(|images| {
+                images.insert(image);
+            });
+        }
+        match step {
+            Step::Deed(note) => match &note.deed {
+                Deed::ImageRemoved(image) => drop(present.remove(image.as_str())),
+                Deed::Wish(wished) => {
+                    let news = wished.iter().filter(|(key, pod)| ledger.wished.and_then(|w| w.get(*key)) != Some(*pod));
+                    since_wish.extend(news.map(|(key, _)| (key, present.clone())));
+                }
+                _ => {}
+            },
+            Step::Container(entry, who) if who.ours && matches!(entry.what, What::StopAsked(_)) => {
+                ledger.now = entry.at;
+                let seen = since_wish.get(&who.key);
+                let wanted = images_to_be_there(&ledger, &entry.id, who);
+                if let Some(missing) = wanted.iter().find(|image| seen.is_none_or(|seen| !seen.contains(**image))) {
+                    broken.push(format!("{} at {}: {missing} is missing", entry.name, seconds(entry.at)));
+                }
+            }
+            Step::Container(..) | Step::Engine(_) => {}
+        }
+        ledger.take(step);
+    }
+    broken
+}
+
+/// The images that this stop had to wait for, if it is only for an edit.
+fn images_to_be_there<'a>(ledger: &Ledger<'a>, id: &str, who: &Who) -> Vec<&'a str> {
+    let reasons = ledger.reasons(id);
+    let Some(pod) = ledger.wished.and_then(|wished| wished.get(&who.key)) else { return Vec::new() };
+    let changed = |name: &str, hash: &str| {
+        let newest = ledger.instances.values().filter(|i| i.who.uid == who.uid && i.who.name == name);
+        newest.max_by_key(|i| i.who.attempt).is_none_or(|i| i.who.hash != hash)
+    };
+    let of_pod = pod.containers.iter().map(|c| (c.image.as_str(), changed(c.name.as_str(), c.hash.as_str()), c.kind));
+    if reasons == BTreeSet::from([Reason::OtherIncarnation]) {
+        of_pod.map(|(image, ..)| image).collect()
+    } else if reasons == BTreeSet::from([Reason::Edited]) && who.kind != Kind::Sandbox {
+        use kubelet_lite::pod::ContainerKind::Init;
+        of_pod.filter(|(_, changed, kind)| *changed && *kind != Init).map(|(image, ..)| image).collect()
+    } else {
+        Vec::new()
+    }
+}

@@ -1,0 +1,232 @@
+//! What is in the engine at one moment of a story, and why it may be stopped.
+
+use crate::{
+    chronicle::{Deed, Kind, Step, Who},
+    manifests::Wished,
+};
+use kubelet_lite::{
+    engine::fake::What,
+    pod::{ContainerKind, Pod, RestartPolicy},
+    time::Timestamp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How long after a wish a stop that was decided before it may still reach the engine: no fault delays a
+/// call longer.
+const LAG: Duration = Duration::from_secs(25);
+
+/// Why a container may be stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Its pod is not wanted any more, or another incarnation of it is.
+    PodGone,
+    OtherIncarnation,
+    /// It is not declared any more.
+    Undeclared,
+    /// It is declared otherwise.
+    Edited,
+    /// Its sandbox must be another.
+    SandboxEdited,
+    /// Its sandbox ended.
+    SandboxLost,
+    /// The pod is done.
+    Finished,
+    /// The operator has laid hands on it.
+    ByHand,
+}
+
+pub struct Instance<'a> {
+    pub who: &'a Who,
+    pub live: bool,
+    /// Reasons that stay.
+    lasting: BTreeSet<Reason>,
+    /// Reasons that a wish gave, and when a later wish took them back.
+    wished_away: BTreeMap<Reason, Option<Timestamp>>,
+}
+
+impl Instance<'_> {
+    /// Whether this reason came up and stays.
+    pub fn lasting(&self, reason: Reason) -> bool {
+        self.lasting.contains(&reason)
+    }
+}
+
+#[derive(Default)]
+pub struct Ledger<'a> {
+    pub now: Timestamp,
+    pub wished: Option<&'a Wished>,
+    /// The last version wanted of each uid.
+    pub versions: BTreeMap<String, Arc<Pod>>,
+    /// What is in the engine, by id.
+    pub instances: BTreeMap<&'a str, Instance<'a>>,
+    /// Since when a uid is not wanted, and as long as anything of it is left.
+    pub unwished: BTreeMap<String, Timestamp>,
+    /// Uids whose end has begun: nothing may take that back.
+    doomed: BTreeSet<&'a str>,
+    /// Exit code of the newest attempt, if it has ended.
+    ended: BTreeMap<(&'a str, &'a str), Option<i64>>,
+}
+
+impl<'a> Ledger<'a> {
+    pub fn take(&mut self, step: Step<'a>) {
+        match step {
+            Step::Deed(note) => {
+                self.now = note.at;
+                match &note.deed {
+                    Deed::Wish(wished) => self.wish(wished),
+                    Deed::ByHand { id, .. } => {
+                        if let Some(instance) = self.instances.get_mut(id.as_str()) {
+                            instance.lasting.insert(Reason::ByHand);
+                            // It may be paused: then its members lose it as well.
+                            let who = instance.who;
+                            self.lose_sandbox(id, who);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Step::Container(entry, who) if who.ours => {
+                self.now = entry.at;
+                self.happened(&entry.id, &entry.what, who);
+            }
+            Step::Container(entry, _) | Step::Engine(entry) => self.now = entry.at,
+        }
+    }
+
+    fn wish(&mut self, wished: &'a Wished) {
+        self.wished = Some(wished);
+        self.versions.extend(wished.values().map(|pod| (pod.uid.to_string(), pod.clone())));
+        for pod in wished.values() {
+            self.unwished.remove(pod.uid.as_str());
+        }
+        let reasons: BTreeMap<&str, Option<Reason>> =
+            self.instances.iter().map(|(id, i)| (*id, self.from_wish(wished, i.who))).collect();
+        for (id, instance) in &mut self.instances {
+            let uid = instance.who.uid.as_str();
+            let now = reasons[id];
+            if now == Some(Reason::PodGone) {
+                self.doomed.insert(uid);
+            }
+            if matches!(now, Some(Reason::PodGone | Reason::OtherIncarnation)) {
+                self.unwished.entry(uid.to_owned()).or_insert(self.now);
+            }
+            for (reason, taken_back) in &mut instance.wished_away {
+                if Some(*reason) != now {
+                    taken_back.get_or_insert(self.now);
+                }
+            }
+            if let Some(reason) = now {
+                instance.wished_away.insert(reason, None);
+            }
+        }
+    }
+
+    fn happened(&mut self, id: &'a str, what: &'a What, who: &'a Who) {
+        match what {
+            What::Created => {
+                let reason = self.wished.and_then(|wished| self.from_wish(wished, who));
+                if matches!(reason, Some(Reason::PodGone | Reason::OtherIncarnation)) {
+                    self.unwished.entry(who.uid.clone()).or_insert(self.now);
+                }
+                let wished_away = reason.map(|reason| (reason, None)).into_iter().collect();
+                self.instances.insert(id, Instance { who, live: false, lasting: BTreeSet::new(), wished_away });
+            }
+            What::Started => {
+                self.ended.insert((&who.uid, &who.name), None);
+                if let Some(instance) = self.instances.get_mut(id) {
+                    instance.live = true;
+                }
+            }
+            What::StartFailed(_) => drop(self.ended.insert((&who.uid, &who.name), Some(127))),
+            What::StopAsked(_) => {
+                let wanted = self.wished.and_then(|w| w.get(&who.key)).is_some_and(|pod| pod.uid.as_str() == who.uid);
+                if !wanted {
+                    self.doomed.insert(&who.uid);
+                }
+            }
+            What::Died { code, .. } => {
+                self.ended.insert((&who.uid, &who.name), Some(*code));
+                if let Some(instance) = self.instances.get_mut(id) {
+                    instance.live = false;
+                }
+                self.lose_sandbox(id, who);
+            }
+            What::Removed => {
+                self.instances.remove(id);
+                self.lose_sandbox(id, who);
+                if self.instances.values().all(|i| i.who.uid != who.uid) {
+                    self.doomed.remove(who.uid.as_str());
+                    self.unwished.remove(&who.uid);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn lose_sandbox(&mut self, id: &str, who: &Who) {
+        if who.kind == Kind::Sandbox {
+            for member in self.instances.values_mut().filter(|i| i.who.sandbox == id) {
+                member.lasting.insert(Reason::SandboxLost);
+            }
+        }
+    }
+
+    /// Why this container may be stopped now.
+    pub fn reasons(&self, id: &str) -> BTreeSet<Reason> {
+        let Some(instance) = self.instances.get(id) else { return BTreeSet::new() };
+        let mut reasons = instance.lasting.clone();
+        let fresh = |taken_back: &Option<Timestamp>| taken_back.is_none_or(|at| self.now.since(at) < LAG);
+        reasons.extend(instance.wished_away.iter().filter(|(_, t)| fresh(t)).map(|(reason, _)| *reason));
+        if self.doomed.contains(instance.who.uid.as_str()) {
+            reasons.insert(Reason::PodGone);
+        }
+        if matches!(instance.who.kind, Kind::Sidecar | Kind::Sandbox) && self.is_finished(instance.who) {
+            reasons.insert(Reason::Finished);
+        }
+        reasons
+    }
+
+    /// Whether all apps of a pod have ended for good, or an init container has.
+    fn is_finished(&self, who: &Who) -> bool {
+        let Some(pod) = self.versions.get(&who.uid) else { return false };
+        let code = |name: &str| self.ended.get(&(who.uid.as_str(), name)).copied().flatten();
+        let for_good = |code: i64| match pod.restart_policy {
+            RestartPolicy::Always => false,
+            RestartPolicy::OnFailure => code == 0,
+            RestartPolicy::Never => true,
+        };
+        let never = pod.restart_policy == RestartPolicy::Never;
+        let of_kind = |kind| pod.containers.iter().filter(move |c| c.kind == kind).map(|c| c.name.as_str());
+        of_kind(ContainerKind::App).all(|name| code(name).is_some_and(for_good))
+            || never && of_kind(ContainerKind::Init).any(|name| code(name).is_some_and(|code| code != 0))
+    }
+
+    /// The live containers of an incarnation, but its sandboxes.
+    pub fn live_of(&self, uid: &str) -> impl Iterator<Item = &Instance<'a>> {
+        self.instances.values().filter(move |i| i.live && i.who.uid == uid && i.who.kind != Kind::Sandbox)
+    }
+
+    /// The reason that a wish gives to stop this container.
+    fn from_wish(&self, wished: &Wished, who: &Who) -> Option<Reason> {
+        let Some(pod) = wished.get(&who.key) else { return Some(Reason::PodGone) };
+        if pod.uid.as_str() != who.uid {
+            return Some(Reason::OtherIncarnation);
+        }
+        let sandbox =
+            if who.kind == Kind::Sandbox { Some(who) } else { self.instances.get(who.sandbox.as_str()).map(|i| i.who) };
+        if sandbox.is_some_and(|sandbox| sandbox.hash != pod.sandbox_hash.as_str()) {
+            return Some(Reason::SandboxEdited);
+        }
+        if who.kind == Kind::Sandbox {
+            return None;
+        }
+        match pod.containers.iter().find(|c| c.name.as_str() == who.name) {
+            None => Some(Reason::Undeclared),
+            Some(container) => (container.hash.as_str() != who.hash).then_some(Reason::Edited),
+        }
+    }
+}

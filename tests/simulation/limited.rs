@@ -1,0 +1,77 @@
+//! The fake engine behind the time limits that the real client has: a call that the engine never
+//! answers ends in a `Timeout`, and what was asked goes on all the same.
+
+use futures_util::stream::BoxStream;
+use kubelet_lite::engine::{
+    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
+    ImageDetails, fake::FakeEngine,
+};
+use std::{future::Future, time::Duration};
+
+type Result<T> = std::result::Result<T, EngineError>;
+
+const READ: Duration = Duration::from_secs(30);
+const CHANGE: Duration = Duration::from_secs(120);
+const STOP_MARGIN: Duration = Duration::from_secs(60);
+const PULL: Duration = Duration::from_secs(60);
+
+/// A client of the fake, as the daemon sees it.
+#[derive(Clone)]
+pub struct Limited(pub FakeEngine);
+
+async fn within<T>(operation: &str, after: Duration, call: impl Future<Output = Result<T>>) -> Result<T> {
+    match tokio::time::timeout(after, call).await {
+        Ok(result) => result,
+        Err(_) => Err(EngineError::Timeout { operation: operation.to_owned(), after }),
+    }
+}
+
+impl Engine for Limited {
+    async fn version(&self) -> Result<EngineVersion> {
+        within("version", READ, self.0.version()).await
+    }
+
+    async fn events(&self) -> Result<BoxStream<'static, Result<EngineEvent>>> {
+        within("events", READ, self.0.events()).await
+    }
+
+    async fn list(&self, key: &str, value: &str) -> Result<Vec<ContainerSummary>> {
+        within("list", READ, self.0.list(key, value)).await
+    }
+
+    async fn inspect(&self, id: &str) -> Result<ContainerDetails> {
+        within("inspect", READ, self.0.inspect(id)).await
+    }
+
+    async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String> {
+        within("create", CHANGE, self.0.create(name, body)).await
+    }
+
+    async fn start(&self, id: &str) -> Result<()> {
+        within("start", CHANGE, self.0.start(id)).await
+    }
+
+    async fn stop(&self, id: &str, grace: Duration) -> Result<()> {
+        within("stop", grace + STOP_MARGIN, self.0.stop(id, grace)).await
+    }
+
+    async fn kill(&self, id: &str, signal: &str) -> Result<()> {
+        within("kill", CHANGE, self.0.kill(id, signal)).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<()> {
+        within("remove", CHANGE, self.0.remove(id)).await
+    }
+
+    async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
+        within("image inspect", READ, self.0.image_inspect(reference)).await
+    }
+
+    async fn image_pull(&self, reference: &str) -> Result<()> {
+        within("image pull", PULL, self.0.image_pull(reference)).await
+    }
+
+    async fn image_load(&self, archive: Vec<u8>) -> Result<()> {
+        within("image load", CHANGE, self.0.image_load(archive)).await
+    }
+}

@@ -1,0 +1,34 @@
+//! The whole daemon in simulated time: the real `PodManager` and its workers against an engine in
+//! memory, `kill -9` and all. See each module's head.
+//!
+//! A failure prints the one command that plays its case again alone, with the daemon's log.
+
+mod chronicle;
+mod crowd;
+mod invariants;
+mod limited;
+mod logs;
+mod manifests;
+mod node;
+mod prng;
+mod programs;
+mod random_pods;
+mod scenarios;
+mod schedule;
+mod state;
+mod sweep;
+
+#[test]
+fn sweep() {
+    sweep::sweep();
+}
+
+#[test]
+fn random_schedules() {
+    schedule::random_schedules();
+}
+
+#[test]
+fn a_schedule_is_a_function_of_its_seed() {
+    schedule::same_seed_same_story();
+}

@@ -1,0 +1,265 @@
+//! Pods as data, the manifest directory, and the daemon's look at it.
+
+use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use kubelet_lite::{
+    manifest::{DirectoryState, ManifestFile, Object, Snapshot},
+    pod::{ContainerKind, ManifestSource, Node, Pod, PodKey},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
+
+/// What a test says of a pod. Everything else has the API's default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodDef {
+    pub name: &'static str,
+    /// Given, so that an edit of what the sandbox depends on is no new pod.
+    pub uid: Option<&'static str>,
+    pub grace: i64,
+    pub restart_policy: &'static str,
+    /// A field of the sandbox.
+    pub hostname: Option<&'static str>,
+    /// Value of a label: an edit of it restarts nothing.
+    pub label: u32,
+    pub volume: bool,
+    pub host_port: Option<i32>,
+    /// Init containers and sidecars in their order, then the apps.
+    pub containers: Vec<ContainerDef>,
+}
+
+/// What a test says of a container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerDef {
+    pub name: &'static str,
+    pub kind: ContainerKind,
+    pub image: &'static str,
+    /// Value of an environment variable: an edit of it restarts the container.
+    pub env: u32,
+    /// Period of a readiness probe: an edit of it restarts nothing.
+    pub probe: Option<i32>,
+}
+
+impl PodDef {
+    pub fn new(name: &'static str, containers: &[ContainerDef]) -> Self {
+        Self {
+            name,
+            uid: None,
+            grace: 10,
+            restart_policy: "Always",
+            hostname: None,
+            label: 0,
+            volume: true,
+            host_port: None,
+            containers: containers.to_vec(),
+        }
+    }
+
+    /// The same with one thing changed.
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    /// For the reader of a failure.
+    pub fn text(&self) -> String {
+        let container = |c: &ContainerDef| {
+            let probe = c.probe.map(|period| format!(" probe {period}")).unwrap_or_default();
+            format!("{} {:?} {} env {}{probe}", c.name, c.kind, c.image, c.env)
+        };
+        let containers: Vec<String> = self.containers.iter().map(container).collect();
+        let Self { name, uid, grace, restart_policy, hostname, label, volume, host_port, .. } = self;
+        format!(
+            "{name} (uid {uid:?}, grace {grace}, {restart_policy}, hostname {hostname:?}, label {label}, volume {volume}, \
+             port {host_port:?}): {}",
+            containers.join(", ")
+        )
+    }
+
+    pub fn manifest(&self) -> api::Pod {
+        let of = |app: bool| {
+            let wanted = self.containers.iter().filter(move |c| (c.kind == ContainerKind::App) == app);
+            wanted.map(|c| self.container(c)).collect::<Vec<_>>()
+        };
+        let volume = api::Volume { name: "data".into(), empty_dir: Some(Default::default()), ..Default::default() };
+        let spec = api::PodSpec {
+            init_containers: Some(of(false)).filter(|list| !list.is_empty()),
+            containers: of(true),
+            hostname: self.hostname.map(str::to_owned),
+            restart_policy: Some(self.restart_policy.into()),
+            termination_grace_period_seconds: Some(self.grace),
+            volumes: self.volume.then(|| vec![volume]),
+            ..Default::default()
+        };
+        let metadata = ObjectMeta {
+            name: Some(self.name.into()),
+            uid: self.uid.map(str::to_owned),
+            labels: Some(BTreeMap::from([("edit".to_owned(), self.label.to_string())])),
+            ..Default::default()
+        };
+        api::Pod { metadata, spec: Some(spec), ..Default::default() }
+    }
+
+    fn container(&self, c: &ContainerDef) -> api::Container {
+        let mount = api::VolumeMount { name: "data".into(), mount_path: "/data".into(), ..Default::default() };
+        let port = |port| api::ContainerPort { container_port: 80, host_port: Some(port), ..Default::default() };
+        let probe = |period| api::Probe {
+            exec: Some(api::ExecAction { command: Some(vec!["true".into()]) }),
+            period_seconds: Some(period),
+            ..Default::default()
+        };
+        let first_app = self.containers.iter().find(|c| c.kind == ContainerKind::App).map(|c| c.name);
+        api::Container {
+            name: c.name.into(),
+            image: Some(c.image.into()),
+            image_pull_policy: Some("IfNotPresent".into()),
+            env: Some(vec![api::EnvVar { name: "EDIT".into(), value: Some(c.env.to_string()), ..Default::default() }]),
+            volume_mounts: self.volume.then(|| vec![mount]),
+            ports: self.host_port.filter(|_| first_app == Some(c.name)).map(|p| vec![port(p)]),
+            restart_policy: (c.kind == ContainerKind::Sidecar).then(|| "Always".into()),
+            readiness_probe: c.probe.filter(|_| c.kind != ContainerKind::Init).map(probe),
+            ..Default::default()
+        }
+    }
+}
+
+fn container(name: &'static str, kind: ContainerKind) -> ContainerDef {
+    ContainerDef { name, kind, image: "app:1", env: 0, probe: None }
+}
+
+pub fn app(name: &'static str) -> ContainerDef {
+    container(name, ContainerKind::App)
+}
+
+pub fn init(name: &'static str) -> ContainerDef {
+    container(name, ContainerKind::Init)
+}
+
+pub fn sidecar(name: &'static str) -> ContainerDef {
+    container(name, ContainerKind::Sidecar)
+}
+
+/// The node's name in every test.
+pub fn node() -> Node {
+    Node { name: "node1".into() }
+}
+
+pub fn path(file: &str) -> PathBuf {
+    PathBuf::from(format!("/etc/kubernetes/manifests/{file}.yaml"))
+}
+
+type Objects = Arc<Vec<Object>>;
+
+/// The manifest directory as it lies on the disk.
+#[derive(Clone, Default)]
+pub struct Directory {
+    /// `None`: the file is there and can not be taken.
+    files: BTreeMap<PathBuf, Option<Objects>>,
+    away: bool,
+}
+
+impl Directory {
+    pub fn put(&mut self, file: &str, pods: &[PodDef]) {
+        let object = |(document, def): (usize, &PodDef)| Object::Pod { document, pod: Box::new(def.manifest()) };
+        self.files.insert(path(file), Some(Arc::new(pods.iter().enumerate().map(object).collect())));
+    }
+
+    pub fn delete(&mut self, file: &str) {
+        self.files.remove(&path(file));
+    }
+
+    /// The file has a typo now.
+    pub fn spoil(&mut self, file: &str) {
+        self.files.insert(path(file), None);
+    }
+
+    pub fn clear(&mut self) {
+        self.files.clear();
+    }
+
+    /// Not mounted, or mounted again.
+    pub fn set_away(&mut self, away: bool) {
+        self.away = away;
+    }
+}
+
+/// What one daemon remembers of the directory; gone with the daemon.
+#[derive(Default)]
+pub struct Watcher {
+    generation: u64,
+    /// The last complete look.
+    files: BTreeMap<PathBuf, ManifestFile>,
+    seen: BTreeSet<PathBuf>,
+}
+
+impl Watcher {
+    /// The next look.
+    pub fn look(&mut self, directory: &Directory) -> Snapshot {
+        self.generation += 1;
+        if directory.away {
+            return Snapshot {
+                generation: self.generation,
+                state: DirectoryState::Unavailable("not mounted".into()),
+                files: self.files.clone(),
+                ..Snapshot::default()
+            };
+        }
+        let file = |(path, objects): (&PathBuf, &Option<Objects>)| {
+            let before = self.files.get(path).and_then(|f| f.last_good.clone());
+            let last_good = objects.clone().or(before);
+            (path.clone(), ManifestFile { objects: objects.clone(), last_good, diagnostics: Vec::new() })
+        };
+        self.files = directory.files.iter().map(file).collect();
+        self.seen.extend(self.files.keys().cloned());
+        let unknown = self.files.values().any(|f| f.last_good.is_none());
+        let gone = self.seen.iter().filter(|path| !self.files.contains_key(*path)).cloned().collect();
+        Snapshot {
+            generation: self.generation,
+            state: DirectoryState::Read,
+            files: self.files.clone(),
+            gone: unknown.then_some(gone),
+            ..Snapshot::default()
+        }
+    }
+}
+
+/// What the operator has told the daemons so far: for each file its last good content that one of them
+/// could read.
+#[derive(Default)]
+pub struct Told {
+    files: BTreeMap<PathBuf, Objects>,
+    wished: Wished,
+}
+
+/// The pods that should run.
+pub type Wished = Arc<BTreeMap<PodKey, Arc<Pod>>>;
+
+impl Told {
+    /// Takes in what a daemon can read now.
+    pub fn hear(&mut self, directory: &Directory) {
+        if directory.away {
+            return;
+        }
+        self.files.retain(|path, _| directory.files.contains_key(path));
+        for (path, objects) in &directory.files {
+            if let Some(objects) = objects {
+                self.files.insert(path.clone(), objects.clone());
+            }
+        }
+        let objects = self.files.iter().flat_map(|(path, objects)| objects.iter().map(move |object| (path, object)));
+        let pods = objects.filter_map(|(path, object)| {
+            let (document, written) = object.as_pod()?;
+            let source = ManifestSource { path: path.clone(), document };
+            Some(Arc::new(Pod::from_manifest(written.clone(), source, &node()).expect("a good pod")))
+        });
+        let wished = pods.map(|pod| (pod.key.clone(), pod)).collect();
+        if wished != *self.wished {
+            self.wished = Arc::new(wished);
+        }
+    }
+
+    pub fn wished(&self) -> Wished {
+        self.wished.clone()
+    }
+}

@@ -1,0 +1,360 @@
+//! The scenarios of the sweep, as data.
+
+use crate::{
+    manifests::{ContainerDef, PodDef, app, init, sidecar},
+    node::Node,
+};
+use kubelet_lite::engine::fake::Behaviour;
+use std::time::Duration;
+
+/// One thing that happens in a scenario.
+pub enum Act {
+    Put(&'static str, Vec<PodDef>),
+    Delete(&'static str),
+    /// A typo.
+    Spoil(&'static str),
+    /// The directory is unmounted, or mounted again.
+    Away(bool),
+    Pass(u64),
+    Settle,
+    /// What the first runs of a container do.
+    First(&'static str, &'static str, Vec<Behaviour>),
+    /// What all others do.
+    Then(&'static str, &'static str, Behaviour),
+    ByHand(&'static str, &'static str, &'static str),
+    KillDaemon,
+    Detach,
+    StartDaemon,
+    RestartEngine {
+        live_restore: bool,
+        down: u64,
+    },
+    /// Somebody else's container sits on the name of this container of this pod, at this attempt.
+    TakeName(PodDef, &'static str, u32),
+    FreeName,
+    RemoveImage(&'static str),
+    /// It can be pulled, which takes so many seconds.
+    Publish(&'static str, u64),
+    JumpClock(i64),
+    /// What must be seen at this point when nothing goes wrong.
+    Check(&'static str, fn(&Node) -> bool),
+}
+
+pub struct Scenario {
+    pub name: &'static str,
+    pub acts: Vec<Act>,
+}
+
+fn secs(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn web() -> PodDef {
+    PodDef::new("web", &[app("app")])
+}
+
+fn full() -> PodDef {
+    PodDef::new("full", &[init("init"), sidecar("side"), init("init2"), app("app"), app("app2")])
+}
+
+fn edited(edit: impl FnOnce(&mut ContainerDef)) -> impl FnOnce(&mut PodDef) {
+    |pod| edit(pod.containers.last_mut().unwrap())
+}
+
+fn live(node: &Node) -> usize {
+    node.engine.live().len()
+}
+
+fn waits_with(node: &Node, reason: &str) -> bool {
+    node.summary().unwrap().pods.values().any(|pod| pod.waiting.as_ref().is_some_and(|(_, r)| *r == reason))
+}
+
+pub fn all() -> Vec<Scenario> {
+    use Act::*;
+    let scenario = |name, acts| Scenario { name, acts };
+    vec![
+        scenario("start", vec![Put("web", vec![web()]), Settle]),
+        scenario(
+            "crash loop",
+            vec![
+                First("web", "app", vec![Behaviour::exits(1, secs(1)); 3]),
+                Put("web", vec![web()]),
+                Pass(8),
+                Check("it waits for its third start", |node| waits_with(node, "CrashLoopBackOff")),
+                Settle,
+            ],
+        ),
+        scenario(
+            "edit of the image",
+            vec![
+                Publish("app:3", 7),
+                Put("web", vec![web()]),
+                Settle,
+                Put("web", vec![web().with(edited(|c| c.image = "app:3"))]),
+                Pass(5),
+                Check("the old one runs while the image is pulled", |node| live(node) == 2),
+                Settle,
+            ],
+        ),
+        scenario(
+            "edit of the environment, of one container of two",
+            vec![
+                Put("web", vec![PodDef::new("web", &[app("app"), app("app2")])]),
+                Settle,
+                Put("web", vec![PodDef::new("web", &[app("app"), app("app2")]).with(edited(|c| c.env = 1))]),
+                Settle,
+            ],
+        ),
+        scenario(
+            "edit of probes, labels and grace, then removal",
+            vec![
+                Then("web", "app", Behaviour::runs().ignoring_sigterm()),
+                Put("web", vec![web()]),
+                Settle,
+                Put("web", vec![web().with(|p| (p.label, p.grace) = (1, 20)).with(edited(|c| c.probe = Some(5)))]),
+                Settle,
+                KillDaemon,
+                Delete("web"),
+                Pass(3),
+                StartDaemon,
+                Settle,
+            ],
+        ),
+        scenario(
+            "edit of the sandbox",
+            vec![
+                Then("web", "app", Behaviour::runs().on_sigterm(0, secs(4))),
+                Put("web", vec![web()]),
+                Settle,
+                Put("web", vec![web().with(|p| p.hostname = Some("other"))]),
+                Pass(2),
+                Settle,
+            ],
+        ),
+        scenario(
+            "edit of the sandbox under a given uid",
+            vec![
+                Put("web", vec![web().with(|p| p.uid = Some("given"))]),
+                Settle,
+                Put("web", vec![web().with(|p| (p.uid, p.hostname) = (Some("given"), Some("other")))]),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a container is added and one is taken away",
+            vec![
+                Put("web", vec![web()]),
+                Settle,
+                Put("web", vec![PodDef::new("web", &[app("app"), app("app2")])]),
+                Settle,
+                Put("web", vec![PodDef::new("web", &[app("app2")])]),
+                Settle,
+            ],
+        ),
+        scenario("removal", vec![Put("web", vec![web()]), Settle, Delete("web"), Settle]),
+        scenario(
+            "removal of one that ignores SIGTERM",
+            vec![
+                Then("web", "app", Behaviour::runs().ignoring_sigterm()),
+                Put("web", vec![web().with(|p| p.grace = 7)]),
+                Settle,
+                Delete("web"),
+                Pass(5),
+                Check("it still has two seconds", |node| live(node) == 2),
+                Settle,
+            ],
+        ),
+        scenario(
+            "removed and added again at once",
+            vec![
+                Then("web", "app", Behaviour::runs().on_sigterm(0, secs(3))),
+                Put("web", vec![web()]),
+                Settle,
+                Delete("web"),
+                Pass(1),
+                Put("web", vec![web()]),
+                Settle,
+            ],
+        ),
+        scenario(
+            "removed while the daemon is down",
+            vec![Put("web", vec![full()]), Settle, Detach, Delete("web"), Pass(30), StartDaemon, Settle],
+        ),
+        scenario(
+            "death of the sandbox",
+            vec![
+                First("full", "app2", vec![Behaviour::exits(1, secs(1)); 2]),
+                Put("full", vec![full()]),
+                Settle,
+                ByHand("full", "POD", "kill"),
+                Settle,
+            ],
+        ),
+        scenario(
+            "the sandbox is removed by hand",
+            vec![Put("full", vec![full()]), Settle, ByHand("full", "POD", "remove"), Settle],
+        ),
+        scenario(
+            "a container is removed by hand",
+            vec![
+                Put("full", vec![full()]),
+                Settle,
+                ByHand("full", "app", "remove"),
+                Pass(1),
+                ByHand("full", "side", "kill"),
+                Settle,
+            ],
+        ),
+        scenario("a container is paused", vec![Put("web", vec![web()]), Settle, ByHand("web", "app", "pause"), Settle]),
+        scenario(
+            "engine restart",
+            vec![Put("full", vec![full()]), Settle, RestartEngine { live_restore: false, down: 20 }, Pass(5), Settle],
+        ),
+        scenario(
+            "engine restart with live-restore",
+            vec![
+                Then("web", "app", Behaviour::runs().ignoring_sigterm()),
+                Put("full", vec![full()]),
+                Put("web", vec![web()]),
+                Settle,
+                Delete("web"),
+                Pass(2),
+                RestartEngine { live_restore: true, down: 20 },
+                Settle,
+            ],
+        ),
+        scenario(
+            "two pods in two files, one edited, one removed",
+            vec![
+                Put("web", vec![web()]),
+                Put("db", vec![PodDef::new("db", &[app("app"), app("log")])]),
+                Settle,
+                Put("web", vec![web().with(edited(|c| c.image = "app:2"))]),
+                Delete("db"),
+                Settle,
+            ],
+        ),
+        scenario(
+            "init containers, a sidecar and apps",
+            vec![
+                First("full", "init", vec![Behaviour::exits(1, secs(1)); 2]),
+                First("full", "side", vec![Behaviour::runs(), Behaviour::exits(1, secs(2))]),
+                Then("full", "app", Behaviour::runs().on_sigterm(0, secs(4))),
+                Put("full", vec![full()]),
+                Settle,
+                Delete("full"),
+                Settle,
+            ],
+        ),
+        scenario(
+            "jobs",
+            vec![
+                First("fails", "job", vec![Behaviour::exits(3, secs(2)); 2]),
+                Put(
+                    "fails",
+                    vec![PodDef::new("fails", &[sidecar("side"), app("job")]).with(|p| p.restart_policy = "OnFailure")],
+                ),
+                First("once", "job", vec![Behaviour::exits(3, secs(2))]),
+                Put("once", vec![PodDef::new("once", &[app("job"), app("job2")]).with(|p| p.restart_policy = "Never")]),
+                Settle,
+                ByHand("once", "POD", "kill"),
+                Pass(100),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a job whose init container fails",
+            vec![
+                First("once", "init", vec![Behaviour::exits(3, secs(2))]),
+                Put(
+                    "once",
+                    vec![
+                        PodDef::new("once", &[sidecar("side"), init("init"), app("job")])
+                            .with(|p| p.restart_policy = "Never"),
+                    ],
+                ),
+                Settle,
+            ],
+        ),
+        scenario(
+            "the file is broken when the daemon starts",
+            vec![
+                Put("web", vec![web().with(|p| p.label = 1)]),
+                Settle,
+                Spoil("web"),
+                Pass(2),
+                KillDaemon,
+                Pass(1),
+                StartDaemon,
+                Pass(10),
+                ByHand("web", "app", "kill"),
+                Settle,
+                Put("web", vec![web().with(|p| p.label = 2)]),
+                Settle,
+            ],
+        ),
+        scenario(
+            "the directory is away",
+            vec![
+                Put("web", vec![web()]),
+                Settle,
+                Away(true),
+                Pass(5),
+                KillDaemon,
+                Pass(1),
+                StartDaemon,
+                ByHand("web", "app", "kill"),
+                Settle,
+                Delete("web"),
+                Away(false),
+                Settle,
+            ],
+        ),
+        scenario(
+            "somebody's container sits on the name of ours",
+            vec![
+                TakeName(web(), "app", 0),
+                Put("web", vec![web()]),
+                Pass(30),
+                Check("it is said", |node| waits_with(node, "CreateContainerError")),
+                FreeName,
+                Settle,
+            ],
+        ),
+        scenario(
+            "somebody's container sits on the name of our sandbox",
+            vec![
+                TakeName(web(), "POD", 0),
+                Put("web", vec![web()]),
+                Pass(30),
+                Check("it is said", |node| waits_with(node, "FailedCreatePodSandBox")),
+                FreeName,
+                Settle,
+            ],
+        ),
+        scenario(
+            "images are pruned, and one can not be pulled at first",
+            vec![
+                RemoveImage("pause:1"),
+                RemoveImage("app:1"),
+                Put("web", vec![web()]),
+                Pass(30),
+                Check("it is said", |node| waits_with(node, "ImagePullBackOff")),
+                Publish("app:1", 5),
+                Settle,
+            ],
+        ),
+        scenario(
+            "the wall clock jumps",
+            vec![
+                First("web", "app", vec![Behaviour::exits(1, secs(1)); 3]),
+                Put("web", vec![web()]),
+                Pass(3),
+                JumpClock(-7200),
+                Pass(10),
+                JumpClock(86_400),
+                Settle,
+            ],
+        ),
+    ]
+}
