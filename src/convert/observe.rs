@@ -6,7 +6,7 @@ use crate::{
     engine::{ContainerDetails, EngineState},
     pod::{
         AppliedPod, ContainerId, ContainerKind, ContainerName, ContainerState, ContainerStatus, ExitReason,
-        Incarnation, ObservedPod, Pod, PodKey, PodUid, Sandbox,
+        Incarnation, ObservedPod, Pod, PodKey, PodUid, Record, Sandbox,
     },
     time::Timestamp,
 };
@@ -74,6 +74,7 @@ pub fn observe(
                 hash: labels.hash.clone(),
                 state: sandbox_state(details, timestamp_of),
                 ips: details.ips.clone(),
+                record: record(details, None),
             };
             Observed::Sandbox { key, uid, sandbox, applied: applied(*labels) }
         }
@@ -81,7 +82,8 @@ pub fn observe(
             if !joined(details, &labels.sandbox_id) {
                 return None;
             }
-            let (status, written) = container_status(id, *labels, container_state(details, timestamp_of));
+            let record = record(details, labels.written.image.as_deref());
+            let (status, written) = container_status(id, *labels, container_state(details, timestamp_of), record);
             Observed::Container { key, uid, status: Box::new(status), written: Ok(Box::new(written)) }
         }
         Err(why) => unreadable(details, (key, uid), id, why, timestamp_of)?,
@@ -106,6 +108,7 @@ fn container_status(
     id: ContainerId,
     labels: ContainerLabels,
     state: ContainerState,
+    record: Arc<Record>,
 ) -> (ContainerStatus, api::Container) {
     let status = ContainerStatus {
         id,
@@ -117,8 +120,20 @@ fn container_status(
         backoff: labels.backoff,
         grace: Some(labels.grace),
         state,
+        record,
     };
     (status, labels.written)
+}
+
+fn record(details: &ContainerDetails, image: Option<&str>) -> Arc<Record> {
+    Arc::new(Record {
+        created_at: details.created_at,
+        started_at: details.started_at,
+        finished_at: details.finished_at,
+        image: image.unwrap_or_default().to_owned(),
+        image_id: details.image_id.clone(),
+        error: details.error.clone(),
+    })
 }
 
 /// A container that is ours and whose other labels can not be read: as much as there is to end it.
@@ -133,7 +148,8 @@ fn unreadable(
     let attempt = labels::attempt(&details.labels);
     if is_sandbox {
         let state = sandbox_state(details, timestamp_of);
-        let sandbox = Sandbox { id, attempt, hash: None, state, ips: details.ips.clone() };
+        let record = record(details, None);
+        let sandbox = Sandbox { id, attempt, hash: None, state, ips: details.ips.clone(), record };
         return Some(Observed::Sandbox { key, uid, sandbox, applied: AppliedPod::Unreadable(why.to_string()) });
     }
     let sandbox_id = labels::sandbox_id(&details.labels);
@@ -150,6 +166,7 @@ fn unreadable(
         backoff: None,
         grace: None,
         state: container_state(details, timestamp_of),
+        record: record(details, None),
     };
     Some(Observed::Container { key, uid, status: Box::new(status), written: Err(why) })
 }

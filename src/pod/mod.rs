@@ -11,6 +11,8 @@ pub mod quantity;
 pub mod spec;
 
 pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
-pub use observed::{AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Sandbox};
+pub use observed::{
+    AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Record, Sandbox,
+};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy, RestartPolicy};

@@ -59,6 +59,8 @@ pub struct Sandbox {
     pub state: ContainerState,
     /// Address on the pod's network, IPv4 first; empty with hostNetwork or when not running.
     pub ips: Vec<std::net::IpAddr>,
+    /// What is shown of it; one copy for all who look.
+    pub record: Arc<Record>,
 }
 
 /// One instance of a container.
@@ -83,6 +85,26 @@ pub struct ContainerStatus {
     pub grace: Option<Duration>,
     /// What it does.
     pub state: ContainerState,
+    /// What is shown of it; one copy for all who look.
+    pub record: Arc<Record>,
+}
+
+/// What the engine's record of a container says beyond what decisions need: shown in status, decided on
+/// nowhere. Times are the engine's, by the wall clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// When it was made.
+    pub created_at: Option<jiff::Timestamp>,
+    /// When it was last started.
+    pub started_at: Option<jiff::Timestamp>,
+    /// When it last ended.
+    pub finished_at: Option<jiff::Timestamp>,
+    /// Image as the manifest named it when the container was made; empty for a sandbox.
+    pub image: String,
+    /// Content id of its image, `sha256:…`.
+    pub image_id: String,
+    /// The engine's error of a failed start, else empty.
+    pub error: String,
 }
 
 /// What an instance does.

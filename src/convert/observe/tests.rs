@@ -69,6 +69,11 @@ fn a_sandbox_reads_back_as_it_was_made() {
                 hash: Some(pod.sandbox_hash.clone()),
                 state: ContainerState::Running { started_at: timestamp_of(at(0)) },
                 ips: details.ips.clone(),
+                record: Arc::new(Record {
+                    started_at: Some(at(0)),
+                    image_id: "sha256:pause".into(),
+                    ..Record::default()
+                }),
             },
             applied: AppliedPod::Known(Arc::new(pod)),
         }
@@ -95,6 +100,12 @@ fn a_container_reads_back_as_it_was_made() {
                 backoff: Some(Duration::from_secs(10)),
                 grace: Some(Duration::from_secs(7)),
                 state: ContainerState::Running { started_at: timestamp_of(at(0)) },
+                record: Arc::new(Record {
+                    started_at: Some(at(0)),
+                    image: "web:1".into(),
+                    image_id: "sha256:image".into(),
+                    ..Record::default()
+                }),
             }),
             written: Ok(Box::new(written)),
         }

@@ -239,6 +239,7 @@ fn sandbox_of(pod: &Pod, attempt: u32, state: ContainerState) -> Sandbox {
         hash: Some(pod.sandbox_hash.clone()),
         state,
         ips: Vec::new(),
+        record: Arc::default(),
     }
 }
 
@@ -255,6 +256,7 @@ fn instance(pod: &Pod, name: &str, attempt: u32, state: ContainerState) -> Conta
         backoff: None,
         grace: Some(pod.grace),
         state,
+        record: Arc::default(),
     }
 }
 
