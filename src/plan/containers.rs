@@ -4,11 +4,9 @@ use super::{
     Planner, PodAction, StopReason, Target, WaitingReason,
     images::Images,
     on_its_way,
-    sandbox::{has_succeeded, is_as_declared, is_done, is_initialized},
+    sandbox::{has_failed_for_good, has_succeeded, is_as_declared, is_done, is_initialized},
 };
-use crate::pod::{
-    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, RestartPolicy, Sandbox,
-};
+use crate::pod::{Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, Sandbox};
 use std::{collections::BTreeSet, time::Duration};
 
 /// What a container means for the starts of those after it.
@@ -106,7 +104,7 @@ impl Planner<'_> {
         };
         match &instance.state {
             ContainerState::Exited { .. } if has_succeeded(instance) => Progress::Next,
-            ContainerState::Exited { .. } if sync.pod.restart_policy == RestartPolicy::Never => Progress::Hold,
+            ContainerState::Exited { .. } if has_failed_for_good(&container.restart, instance) => Progress::Hold,
             ContainerState::Exited { .. } => self.restart(sync, container, instance),
             ContainerState::Created => self.start_created(sync, container, instance),
             ContainerState::Running { .. } => Progress::Hold,
@@ -294,16 +292,8 @@ impl Sync<'_> {
             ContainerKind::Init => ended.sandbox_id == self.sandbox.id && has_succeeded(ended),
             ContainerKind::Sidecar | ContainerKind::App => {
                 is_as_declared(ended.hash.as_ref(), &container.hash)
-                    && is_done(self.policy(container), self.incarnation, ended)
+                    && is_done(&container.restart, self.incarnation, ended)
             }
-        }
-    }
-
-    /// The restart policy that counts for a container.
-    fn policy(&self, container: &Container) -> RestartPolicy {
-        match (container.kind, self.pod.restart_policy) {
-            (ContainerKind::Sidecar, _) => RestartPolicy::Always,
-            (ContainerKind::Init | ContainerKind::App, policy) => policy,
         }
     }
 

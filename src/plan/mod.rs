@@ -207,7 +207,7 @@ impl Planner<'_> {
 
     /// Notes why nothing of this pod runs yet, for all that should.
     fn all_waiting(&mut self, pod: &Pod, incarnation: Option<&Incarnation>, reason: &WaitingReason) {
-        for container in pod.containers.iter().filter(|c| sandbox::is_due(pod, incarnation, c)) {
+        for container in pod.containers.iter().filter(|c| sandbox::is_due(incarnation, c)) {
             self.plan.waiting.entry(container.name.clone()).or_insert_with(|| reason.clone());
         }
     }

@@ -2,8 +2,8 @@
 
 use super::{Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way};
 use crate::pod::{
-    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, RestartPolicy,
-    Sandbox, hash::SpecHash,
+    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, Restart,
+    RestartPolicy, Sandbox, hash::SpecHash,
 };
 
 impl Planner<'_> {
@@ -77,7 +77,7 @@ impl Planner<'_> {
 
     /// Images are pulled while the sandbox is on its way.
     fn images_ahead(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) {
-        self.ensure_images(pod.containers.iter().filter(|c| is_due(pod, incarnation, c)), &on_its_way(pod));
+        self.ensure_images(pod.containers.iter().filter(|c| is_due(incarnation, c)), &on_its_way(pod));
     }
 
     /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
@@ -120,8 +120,8 @@ impl Planner<'_> {
 fn tells_of_loss(pod: &Pod, incarnation: &Incarnation, old: &Sandbox) -> bool {
     let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
     let apps = pod.containers.iter().filter(|c| c.kind == ContainerKind::App);
-    pod.restart_policy == RestartPolicy::OnFailure
-        && apps.filter_map(newest).any(|i| i.sandbox_id == old.id && outlived_its_sandbox(incarnation, i))
+    let mut apps = apps.filter(|c| c.restart.policy == RestartPolicy::OnFailure).filter_map(newest);
+    apps.any(|i| i.sandbox_id == old.id && outlived_its_sandbox(incarnation, i))
 }
 
 /// A hash of an unknown version counts as unchanged: an upgrade restarts nothing.
@@ -133,30 +133,32 @@ pub(super) fn is_as_declared(recorded: Option<&SpecHash>, declared: &SpecHash) -
 fn is_finished(pod: &Pod, incarnation: &Incarnation) -> bool {
     let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
     let of_kind = |kind| pod.containers.iter().filter(move |c| c.kind == kind);
-    let never = pod.restart_policy == RestartPolicy::Never;
     let current = incarnation.sandboxes.first();
     let here = |i: &ContainerStatus| current.is_some_and(|s| s.id == i.sandbox_id);
-    let init_failed = |c: &Container| newest(c).is_some_and(|i| here(i) && i.state.is_exited() && !has_succeeded(i));
-    if never && !is_initialized(pod, incarnation) && of_kind(ContainerKind::Init).any(init_failed) {
+    let init_failed = |c: &Container| newest(c).is_some_and(|i| here(i) && has_failed_for_good(&c.restart, i));
+    if !is_initialized(pod, incarnation) && of_kind(ContainerKind::Init).any(init_failed) {
         return true;
     }
     let has_run = |c: &Container| {
-        newest(c).is_some_and(|i| i.state != ContainerState::Created && is_as_declared(i.hash.as_ref(), &c.hash))
+        let once = |i: &ContainerStatus| {
+            i.state != ContainerState::Created && is_as_declared(i.hash.as_ref(), &c.hash) && !is_ruled(&c.restart, i)
+        };
+        c.restart.policy == RestartPolicy::Never && newest(c).is_some_and(once)
     };
-    if never && current.is_some_and(|s| s.state.is_exited()) && of_kind(ContainerKind::App).all(has_run) {
+    if current.is_some_and(|s| s.state.is_exited()) && of_kind(ContainerKind::App).all(has_run) {
         // What ran once is not run again for the loss of its sandbox.
         return true;
     }
-    of_kind(ContainerKind::App).all(|c| !is_due(pod, Some(incarnation), c))
+    of_kind(ContainerKind::App).all(|c| !is_due(Some(incarnation), c))
         && of_kind(ContainerKind::App).all(|c| newest(c).is_some_and(|i| i.state.is_exited()))
 }
 
 /// Whether a container should run, or run to its end, in the sandbox to come.
-pub(super) fn is_due(pod: &Pod, incarnation: Option<&Incarnation>, container: &Container) -> bool {
+pub(super) fn is_due(incarnation: Option<&Incarnation>, container: &Container) -> bool {
     let newest = incarnation.and_then(|i| i.containers.iter().find(|c| c.name == container.name));
     match (newest, incarnation) {
         (Some(newest), Some(incarnation)) if container.kind == ContainerKind::App => {
-            !is_as_declared(newest.hash.as_ref(), &container.hash) || !is_done(pod.restart_policy, incarnation, newest)
+            !is_as_declared(newest.hash.as_ref(), &container.hash) || !is_done(&container.restart, incarnation, newest)
         }
         _ => true,
     }
@@ -169,16 +171,30 @@ pub(super) fn is_initialized(pod: &Pod, incarnation: &Incarnation) -> bool {
         || incarnation.containers.iter().any(|i| i.kind == ContainerKind::App && Some(&i.sandbox_id) == current)
 }
 
-/// Whether an instance has ended and, by this policy, is not followed by another.
-pub(super) fn is_done(policy: RestartPolicy, incarnation: &Incarnation, instance: &ContainerStatus) -> bool {
+/// Whether an instance has ended and, by these rules, is not followed by another.
+pub(super) fn is_done(restart: &Restart, incarnation: &Incarnation, instance: &ContainerStatus) -> bool {
     let ContainerState::Exited { code, reason, .. } = instance.state else { return false };
-    match policy {
+    if is_ruled(restart, instance) {
+        return false;
+    }
+    match restart.policy {
         RestartPolicy::Always => false,
         RestartPolicy::Never => true,
         RestartPolicy::OnFailure => {
             code == 0 && reason != ExitReason::ContainerCannotRun && !outlived_its_sandbox(incarnation, instance)
         }
     }
+}
+
+/// Whether an init container has failed and is not tried again.
+pub(super) fn has_failed_for_good(restart: &Restart, instance: &ContainerStatus) -> bool {
+    let never = restart.policy == RestartPolicy::Never && !is_ruled(restart, instance);
+    never && instance.state.is_exited() && !has_succeeded(instance)
+}
+
+/// Whether a rule of its own asks for another start of an instance that ended.
+fn is_ruled(restart: &Restart, instance: &ContainerStatus) -> bool {
+    matches!(instance.state, ContainerState::Exited { code, .. } if restart.is_ruled(code))
 }
 
 /// Whether an init container is done: unlike an app, it has failed if the OOM killer came by.

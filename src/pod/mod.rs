@@ -8,6 +8,7 @@ pub mod key;
 pub mod observed;
 pub mod probe;
 pub mod quantity;
+pub mod restart;
 pub mod spec;
 
 pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
@@ -15,4 +16,5 @@ pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Record, Sandbox,
 };
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
-pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy, RestartPolicy};
+pub use restart::{Restart, RestartPolicy};
+pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy};

@@ -3,6 +3,7 @@
 use super::{
     ContainerName, ImageRef, PodKey, PodUid, defaults,
     hash::{self, SpecHash},
+    restart::{Restart, RestartPolicy},
 };
 use k8s_openapi::api::core::v1 as api;
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
@@ -71,6 +72,8 @@ pub struct Container {
     pub image: ImageRef,
     /// `imagePullPolicy`.
     pub pull_policy: PullPolicy,
+    /// Whether it is started again after its end.
+    pub restart: Restart,
     /// Hash of what the running process depends on.
     pub hash: SpecHash,
     /// The container with defaults.
@@ -97,17 +100,6 @@ impl ContainerKind {
             Self::App => "app",
         }
     }
-}
-
-/// `spec.restartPolicy`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RestartPolicy {
-    /// Restart after every exit.
-    Always,
-    /// Restart after a failure.
-    OnFailure,
-    /// Never restart.
-    Never,
 }
 
 /// `imagePullPolicy`.
@@ -165,16 +157,18 @@ impl Pod {
         let written_spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
         let mut spec = written_spec.clone();
         defaults::apply(&mut spec);
+        let policy = spec.restart_policy.as_deref().unwrap_or("Always");
+        let restart_policy = RestartPolicy::parse("spec.restartPolicy", policy)?;
         let mut containers = Vec::new();
         let written_init = written_spec.init_containers.iter().flatten();
         let init = spec.init_containers.iter().flatten();
         for (written, defaulted) in written_init.zip(init) {
             let sidecar = defaulted.restart_policy.as_deref() == Some("Always");
             let kind = if sidecar { ContainerKind::Sidecar } else { ContainerKind::Init };
-            containers.push(Container::resolve(kind, written, defaulted)?);
+            containers.push(Container::resolve(kind, written, defaulted, restart_policy)?);
         }
         for (written, defaulted) in written_spec.containers.iter().zip(&spec.containers) {
-            containers.push(Container::resolve(ContainerKind::App, written, defaulted)?);
+            containers.push(Container::resolve(ContainerKind::App, written, defaulted, restart_policy)?);
         }
         if spec.containers.is_empty() {
             return Err(ResolveError::Missing("spec.containers"));
@@ -185,7 +179,7 @@ impl Pod {
             config_hash: hash::config_hash(&written),
             source,
             sandbox_hash: hash::sandbox_hash(written_spec),
-            restart_policy: restart_policy(spec.restart_policy.as_deref().unwrap_or("Always"))?,
+            restart_policy,
             grace: seconds(spec.termination_grace_period_seconds.unwrap_or(defaults::TERMINATION_GRACE_PERIOD_SECONDS)),
             host_network: spec.host_network == Some(true),
             containers,
@@ -218,6 +212,7 @@ impl Container {
         kind: ContainerKind,
         written: &api::Container,
         defaulted: &api::Container,
+        of_pod: RestartPolicy,
     ) -> Result<Self, ResolveError> {
         let image = defaulted.image.as_deref().filter(|i| !i.is_empty());
         Ok(Self {
@@ -225,22 +220,10 @@ impl Container {
             kind,
             image: ImageRef::new(image.ok_or(ResolveError::Missing("image"))?),
             pull_policy: pull_policy(defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
+            restart: Restart::resolve(kind, defaulted, of_pod)?,
             hash: hash::container_hash(written),
             api: Arc::new(defaulted.clone()),
         })
-    }
-}
-
-fn restart_policy(value: &str) -> Result<RestartPolicy, ResolveError> {
-    match value {
-        "Always" => Ok(RestartPolicy::Always),
-        "OnFailure" => Ok(RestartPolicy::OnFailure),
-        "Never" => Ok(RestartPolicy::Never),
-        other => Err(ResolveError::Unknown {
-            field: "spec.restartPolicy",
-            value: other.to_owned(),
-            expected: "Always, OnFailure, Never",
-        }),
     }
 }
 

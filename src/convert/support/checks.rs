@@ -130,9 +130,9 @@ pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
-pub(super) fn init_restart_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if text(written) != "Always" {
-        let reason = "only Always, which makes it a sidecar, is built yet; remove it";
+pub(super) fn restart_action(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) == "RestartAllContainers" {
+        let reason = "one container can not restart the others of its pod; write Restart";
         found.push(written.verdict(Refused, reason));
     }
 }

@@ -56,9 +56,9 @@ fn the_old_pod_runs_until_the_new_images_are_here() {
             (
                 "the old pod is finished: nothing of it is done, and the new one is not finished",
                 |r| {
-                    let mut applied = (*resolve(&one_app())).clone();
-                    applied.restart_policy = crate::pod::RestartPolicy::Never;
-                    r.incarnation().applied = AppliedPod::Known(Arc::new(applied));
+                    let mut applied = one_app();
+                    applied.spec.as_mut().unwrap().restart_policy = Some("Never".into());
+                    r.incarnation().applied = AppliedPod::Known(resolve(&applied));
                     r.container("app").state = exited(0, 60, 10);
                     r.sandbox().state = exited(0, 70, 9);
                     r.fail(Target::Image("app:2".into()), 1, 2, "ErrImagePull");

@@ -397,3 +397,148 @@ fn duplicates_and_unknown_states() {
         ],
     );
 }
+
+/// Gives a container a policy and rules of its own.
+fn own_policy(round: &mut Round, name: &str, policy: &str, restart_on: &[i32]) {
+    let container = round.edit(name);
+    container.restart_policy = Some(policy.into());
+    container.restart_policy_rules = Some(vec![api::ContainerRestartRule {
+        action: "Restart".into(),
+        exit_codes: Some(api::ContainerRestartRuleOnExitCodes {
+            operator: "In".into(),
+            values: Some(restart_on.to_vec()),
+        }),
+    }]);
+}
+
+#[test]
+fn a_containers_own_policy_and_rules() {
+    let mut round = Round::running(two_apps());
+    round.know(&["app:1", "log:1"]);
+    const AGAIN: &str = "CreateContainer a app #1 in a-sb0, back-off 0ns
+                         app waits: ContainerCreating";
+    check(
+        &round,
+        &[
+            (
+                "Never in a pod of Always",
+                |r| {
+                    own_policy(r, "app", "Never", &[]);
+                    r.container("app").state = exited(1, 5, 1);
+                },
+                "",
+            ),
+            (
+                "Always in a pod of Never",
+                |r| {
+                    r.restart_policy("Never");
+                    own_policy(r, "app", "Always", &[]);
+                    r.container("app").state = exited(0, 5, 1);
+                    r.container("log").state = exited(0, 5, 1);
+                },
+                AGAIN,
+            ),
+            (
+                "OnFailure in a pod of Always",
+                |r| {
+                    own_policy(r, "app", "OnFailure", &[]);
+                    r.container("app").state = exited(0, 5, 1);
+                },
+                "",
+            ),
+            (
+                "a code that a rule names",
+                |r| {
+                    own_policy(r, "app", "Never", &[42]);
+                    r.container("app").state = exited(42, 5, 1);
+                },
+                AGAIN,
+            ),
+            (
+                "a code that no rule names",
+                |r| {
+                    own_policy(r, "app", "Never", &[42]);
+                    r.container("app").state = exited(41, 5, 1);
+                },
+                "",
+            ),
+            (
+                "all are done by policies of their own",
+                |r| {
+                    own_policy(r, "app", "Never", &[42]);
+                    own_policy(r, "log", "OnFailure", &[]);
+                    r.container("app").state = exited(41, 5, 1);
+                    r.container("log").state = exited(0, 5, 1);
+                },
+                "StopSandbox a-sb0
+                 finished",
+            ),
+            (
+                "its sandbox is lost, and it runs once",
+                |r| {
+                    r.restart_policy("Never");
+                    own_policy(r, "app", "Never", &[42]);
+                    r.container("app").state = exited(137, 5, 1);
+                    r.container("log").state = exited(137, 5, 1);
+                    r.sandbox().state = exited(137, 5, 1);
+                },
+                "finished",
+            ),
+            (
+                "its sandbox is lost after an end that a rule names",
+                |r| {
+                    r.restart_policy("Never");
+                    own_policy(r, "app", "Never", &[42]);
+                    r.container("app").state = exited(42, 5, 1);
+                    r.container("log").state = exited(0, 5, 1);
+                    r.sandbox().state = exited(137, 5, 1);
+                },
+                "CreateSandbox a #1
+                 app waits: ContainerCreating",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_init_containers_own_policy_and_rules() {
+    let spec = "{initContainers: [{name: init, image: 'init:1'}], containers: [{name: app, image: 'app:1'}]}";
+    let mut round = Round::running(manifest("init-and-app", spec));
+    round.forget("app");
+    round.know(&["init:1", "app:1"]);
+    check(
+        &round,
+        &[
+            (
+                "it failed, and is not tried again: the pod is over",
+                |r| {
+                    own_policy(r, "init", "Never", &[]);
+                    r.container("init").state = exited(1, 5, 1);
+                },
+                "StopSandbox a-sb0
+                 finished",
+            ),
+            (
+                "it failed with a code that a rule names",
+                |r| {
+                    own_policy(r, "init", "Never", &[1]);
+                    r.container("init").state = exited(1, 5, 1);
+                },
+                "CreateContainer a init #1 in a-sb0, back-off 0ns
+                 app waits: PodInitializing
+                 init waits: PodInitializing",
+            ),
+            (
+                "it failed and is tried again, though the pod runs once",
+                |r| {
+                    r.restart_policy("Never");
+                    own_policy(r, "init", "OnFailure", &[]);
+                    r.container("init").state = exited(1, 5, 1);
+                },
+                "CreateContainer a init #1 in a-sb0, back-off 0ns
+                 app waits: PodInitializing
+                 init waits: PodInitializing",
+            ),
+        ],
+    );
+}
