@@ -18,6 +18,7 @@
 //! | [`plan`] | every decision about a running pod | yes |
 //! | [`convert`] | what a field means in Docker terms, and back | yes |
 //! | [`engine`] | the connection to the Docker Engine, and its fake | no |
+//! | [`probe`] | asking containers how they are: thresholds, times, handlers | `spec`, `threshold`, `schedule` |
 //! | [`worker`] | doing: one task for each pod, and their manager | no |
 //! | [`volume`] | directories below `--root-dir` | no |
 //! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
@@ -33,6 +34,7 @@ pub mod log;
 pub mod manifest;
 pub mod plan;
 pub mod pod;
+pub mod probe;
 pub mod settings;
 pub mod systemd;
 pub mod time;

@@ -9,6 +9,14 @@ use std::collections::BTreeMap;
 
 /// `terminationGracePeriodSeconds` when not given.
 pub const TERMINATION_GRACE_PERIOD_SECONDS: i64 = 30;
+/// `timeoutSeconds` of a probe.
+pub const PROBE_TIMEOUT_SECONDS: i32 = 1;
+/// `periodSeconds` of a probe.
+pub const PROBE_PERIOD_SECONDS: i32 = 10;
+/// `successThreshold` of a probe.
+pub const PROBE_SUCCESS_THRESHOLD: i32 = 1;
+/// `failureThreshold` of a probe.
+pub const PROBE_FAILURE_THRESHOLD: i32 = 3;
 
 /// Fills in every default of the pod's spec.
 pub fn apply(spec: &mut api::PodSpec) {
@@ -107,10 +115,10 @@ fn probe_defaults(probe: &mut api::Probe) {
             *value = Some(default);
         }
     };
-    or(&mut probe.timeout_seconds, 1);
-    or(&mut probe.period_seconds, 10);
-    or(&mut probe.success_threshold, 1);
-    or(&mut probe.failure_threshold, 3);
+    or(&mut probe.timeout_seconds, PROBE_TIMEOUT_SECONDS);
+    or(&mut probe.period_seconds, PROBE_PERIOD_SECONDS);
+    or(&mut probe.success_threshold, PROBE_SUCCESS_THRESHOLD);
+    or(&mut probe.failure_threshold, PROBE_FAILURE_THRESHOLD);
     probe.initial_delay_seconds.get_or_insert(0);
     if let Some(http) = &mut probe.http_get {
         http_defaults(http);
