@@ -189,7 +189,8 @@ fn container_state(details: &ContainerDetails, timestamp_of: &dyn Fn(jiff::Times
         EngineState::Running | EngineState::Paused => {
             ContainerState::Running { started_at: at(details.started_at.or(details.created_at)) }
         }
-        EngineState::Exited => match details.started_at {
+        // One whose removal is under way, or has failed, was ended before.
+        EngineState::Exited | EngineState::Removing | EngineState::Dead => match details.started_at {
             None => cannot_run(details, at(details.finished_at.or(details.created_at))),
             Some(started) => ContainerState::Exited {
                 code: details.exit_code,
@@ -204,9 +205,7 @@ fn container_state(details: &ContainerDetails, timestamp_of: &dyn Fn(jiff::Times
                 finished_at: at(details.finished_at.or(Some(started))),
             },
         },
-        EngineState::Restarting | EngineState::Removing | EngineState::Dead | EngineState::Other => {
-            ContainerState::Unknown
-        }
+        EngineState::Restarting | EngineState::Other => ContainerState::Unknown,
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::{
     convert::{self, InstanceId, Observed},
     engine::{Engine, EngineError, EngineState},
-    pod::{AppliedPod, ContainerId, ContainerState, ObservedPod, Pod, PodKey, PodUid},
+    pod::{AppliedPod, ContainerId, ContainerState, ExitReason, ObservedPod, Pod, PodKey, PodUid},
     time::Clock,
 };
 use std::{
@@ -50,8 +50,7 @@ impl View {
     /// may be older than what was seen since, so it is never believed itself.
     pub(super) fn compare(&mut self, rows: &[(ContainerId, EngineState)]) {
         for (id, state) in rows {
-            let same = self.seen.get(id).is_some_and(|o| word(o) == Some(*state));
-            if !same {
+            if !self.seen.get(id).is_some_and(|seen| is_listed_as(seen, *state)) {
                 self.dirty.insert(id.clone());
             }
         }
@@ -159,14 +158,14 @@ fn belongs(observed: &Observed, to: &PodKey) -> bool {
     }
 }
 
-/// The list's word for an observed state, where it is unambiguous.
-fn word(observed: &Observed) -> Option<EngineState> {
-    match state(observed)? {
-        ContainerState::Created => Some(EngineState::Created),
-        ContainerState::Running { .. } => Some(EngineState::Running),
+/// Whether a list has this word for an observed state, where it is unambiguous.
+fn is_listed_as(observed: &Observed, word: EngineState) -> bool {
+    match state(observed) {
+        Some(ContainerState::Created) => word == EngineState::Created,
+        Some(ContainerState::Running { .. }) => word == EngineState::Running,
         // A failed start is listed as created.
-        ContainerState::Exited { reason: crate::pod::ExitReason::ContainerCannotRun, .. } => Some(EngineState::Created),
-        ContainerState::Exited { .. } => Some(EngineState::Exited),
-        ContainerState::Unknown => None,
+        Some(ContainerState::Exited { reason: ExitReason::ContainerCannotRun, .. }) => word == EngineState::Created,
+        Some(ContainerState::Exited { .. }) => matches!(word, EngineState::Exited | EngineState::Dead),
+        Some(ContainerState::Unknown) | None => false,
     }
 }

@@ -121,7 +121,7 @@ fn states_of_a_container() {
         finished_at: finished,
     };
     type Edit = fn(&mut ContainerDetails);
-    let cases: [(&str, Edit, ContainerState); 14] = [
+    let cases: [(&str, Edit, ContainerState); 17] = [
         ("made", |d| d.state = EngineState::Created, ContainerState::Created),
         (
             "failed start",
@@ -162,7 +162,22 @@ fn states_of_a_container() {
             exited(0, ExitReason::ContainerCannotRun, 0, Timestamp::default()),
         ),
         ("paused", |d| d.state = EngineState::Paused, ContainerState::Running { started_at: timestamp_of(at(0)) }),
-        ("dead", |d| d.state = EngineState::Dead, ContainerState::Unknown),
+        (
+            "dead: it ended, and then could not be removed",
+            |d| d.state = EngineState::Dead,
+            exited(0, ExitReason::Completed, 30, timestamp_of(at(30))),
+        ),
+        (
+            "being removed: it ended before",
+            |d| (d.state, d.exit_code) = (EngineState::Removing, 137),
+            exited(137, ExitReason::Error, 30, timestamp_of(at(30))),
+        ),
+        (
+            "dead, never started",
+            |d| (d.state, d.started_at) = (EngineState::Dead, None),
+            exited(0, ExitReason::ContainerCannotRun, 0, timestamp_of(at(30))),
+        ),
+        ("restarted by a policy of the operator's", |d| d.state = EngineState::Restarting, ContainerState::Unknown),
         ("odd", |d| d.state = EngineState::Other, ContainerState::Unknown),
     ];
     let mut base = container_details(&pod(SPEC), "web", 0, EngineState::Exited);
