@@ -57,17 +57,24 @@ impl Planner<'_> {
 
     /// Makes another sandbox once nothing runs outside it.
     fn create_sandbox_anew(&mut self, pod: &Pod, incarnation: &Incarnation, attempt: Attempt) {
-        if self.stop_all(incarnation, StopReason::SandboxChanged) {
+        if self.leave_all(incarnation) {
             self.all_waiting(pod, Some(incarnation), &on_its_way(pod));
         } else {
             self.create_sandbox(pod, Some(incarnation), attempt);
         }
     }
 
+    /// Stops all containers, then all sandboxes: they hold ports that the next one needs. True while
+    /// something may run.
+    fn leave_all(&mut self, incarnation: &Incarnation) -> bool {
+        self.stop_all(incarnation, StopReason::SandboxChanged)
+            || self.stop_sandboxes(incarnation, ContainerState::may_run)
+    }
+
     /// Starts the sandbox once nothing runs outside it that could hold its ports.
     fn start_sandbox(&mut self, pod: &Pod, incarnation: &Incarnation, current: &Sandbox) {
         let mut waiting = on_its_way(pod);
-        if !self.stop_all(incarnation, StopReason::SandboxChanged) && !self.stop_sandboxes(incarnation) {
+        if !self.leave_all(incarnation) {
             let start = PodAction::StartSandbox { uid: pod.uid.clone(), id: current.id.clone() };
             waiting = self.offer(start).waiting(waiting);
             self.images_ahead(pod, Some(incarnation));

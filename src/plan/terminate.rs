@@ -29,7 +29,8 @@ impl Planner<'_> {
         for container in &incarnation.containers {
             self.offer(PodAction::RemoveContainer { id: container.id.clone(), name: container.name.clone() });
         }
-        if self.stop_sandboxes(incarnation) || !incarnation.containers.is_empty() {
+        // One in an unknown state is left to its removal, which needs no trust.
+        if self.stop_sandboxes(incarnation, ContainerState::is_running) || !incarnation.containers.is_empty() {
             return;
         }
         let Some((newest, older)) = incarnation.sandboxes.split_first() else { return };
@@ -45,11 +46,10 @@ impl Planner<'_> {
         }
     }
 
-    /// Stops all sandboxes that run; true while one does. One in an unknown state is left to its
-    /// removal, which needs no trust.
-    pub(super) fn stop_sandboxes(&mut self, incarnation: &Incarnation) -> bool {
+    /// Stops all sandboxes in such a state; true while there is one.
+    pub(super) fn stop_sandboxes(&mut self, incarnation: &Incarnation, is_due: fn(&ContainerState) -> bool) -> bool {
         let mut any = false;
-        for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_running()) {
+        for sandbox in incarnation.sandboxes.iter().filter(|s| is_due(&s.state)) {
             any = true;
             self.offer(PodAction::StopSandbox { id: sandbox.id.clone() });
         }
@@ -102,7 +102,7 @@ impl Planner<'_> {
         if self.stop_all(incarnation, StopReason::PodFinished) {
             return;
         }
-        self.stop_sandboxes(incarnation);
+        self.stop_sandboxes(incarnation, ContainerState::may_run);
     }
 
     /// When a container that ended may start again, and the delay that makes it wait.

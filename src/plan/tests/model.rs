@@ -400,10 +400,11 @@ impl World {
                 }
             }
             6 => {
-                if let Some(id) = any(&containers, &mut self.tape)
-                    && let Some(container) = self.container(&id).filter(|c| c.state.is_running())
-                {
-                    container.state = ContainerState::Unknown;
+                if let Some(id) = any(&[containers, sandboxes].concat(), &mut self.tape) {
+                    let container = self.container(&id).filter(|c| c.state.is_running());
+                    container.into_iter().for_each(|c| c.state = ContainerState::Unknown);
+                    let sandbox = self.sandbox(&id).filter(|s| s.state.is_running());
+                    sandbox.into_iter().for_each(|s| s.state = ContainerState::Unknown);
                 }
             }
             7 => {

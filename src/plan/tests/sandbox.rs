@@ -122,13 +122,23 @@ fn odd_sandboxes() {
                  app waits: ContainerCreating",
             ),
             (
-                "in an unknown state and empty: the next one is made beside it",
+                "in an unknown state and empty: it is stopped, as it may hold the ports of the next one",
                 |r| {
                     r.sandbox().state = ContainerState::Unknown;
                     r.container("app").state = exited(137, 60, 0);
                 },
-                "CreateSandbox a #1
-                 EnsureImage app:1 IfNotPresent
+                "StopSandbox a-sb0
+                 app waits: ContainerCreating",
+            ),
+            (
+                "an older one in an unknown state: it is stopped before the newer one starts",
+                |r| {
+                    let pod = resolve(&r.written);
+                    r.sandbox().state = ContainerState::Unknown;
+                    r.container("app").state = exited(137, 60, 0);
+                    r.incarnation().sandboxes.insert(0, sandbox_of(&pod, 1, ContainerState::Created));
+                },
+                "StopSandbox a-sb0
                  app waits: ContainerCreating",
             ),
             (
