@@ -41,6 +41,11 @@ pub enum PodAction {
         /// Whether the pod's directories go first.
         volumes: Volumes,
     },
+    /// Remove the directories of an incarnation of which the engine holds nothing.
+    RemoveVolumes {
+        /// Incarnation.
+        uid: PodUid,
+    },
     /// Make a container in a running sandbox.
     CreateContainer {
         /// Incarnation.
@@ -97,7 +102,7 @@ pub enum Volumes {
 pub enum Target {
     /// An image, for this pod.
     Image(ImageRef),
-    /// Making and starting an incarnation's sandbox.
+    /// Making and starting an incarnation's sandbox, its directories included.
     Sandbox(PodUid),
     /// Making and starting a container of an incarnation.
     Container(PodUid, ContainerName),
@@ -147,7 +152,9 @@ impl PodAction {
     pub fn target(&self) -> Target {
         match self {
             Self::EnsureImage { image, .. } => Target::Image(image.clone()),
-            Self::CreateSandbox { uid, .. } | Self::StartSandbox { uid, .. } => Target::Sandbox(uid.clone()),
+            Self::CreateSandbox { uid, .. } | Self::StartSandbox { uid, .. } | Self::RemoveVolumes { uid } => {
+                Target::Sandbox(uid.clone())
+            }
             Self::CreateContainer { uid, name, .. } | Self::StartContainer { uid, name, .. } => {
                 Target::Container(uid.clone(), name.clone())
             }
@@ -168,7 +175,10 @@ impl PodAction {
             | Self::StartContainer { id, .. }
             | Self::StopContainer { id, .. }
             | Self::RemoveContainer { id, .. } => Some(id),
-            Self::EnsureImage { .. } | Self::CreateSandbox { .. } | Self::CreateContainer { .. } => None,
+            Self::EnsureImage { .. }
+            | Self::CreateSandbox { .. }
+            | Self::RemoveVolumes { .. }
+            | Self::CreateContainer { .. } => None,
         }
     }
 
@@ -182,6 +192,7 @@ impl PodAction {
             Self::EnsureImage { .. }
             | Self::StopSandbox { .. }
             | Self::RemoveSandbox { .. }
+            | Self::RemoveVolumes { .. }
             | Self::StopContainer { .. }
             | Self::RemoveContainer { .. } => None,
         }
@@ -195,6 +206,7 @@ impl PodAction {
             Self::StartSandbox { .. } => "StartSandbox",
             Self::StopSandbox { .. } => "StopSandbox",
             Self::RemoveSandbox { .. } => "RemoveSandbox",
+            Self::RemoveVolumes { .. } => "RemoveVolumes",
             Self::CreateContainer { .. } => "CreateContainer",
             Self::StartContainer { .. } => "StartContainer",
             Self::StopContainer { .. } => "StopContainer",

@@ -59,6 +59,8 @@ pub struct SyncInput<'a> {
     pub observed: &'a ObservedPod,
     /// Images known to be on the node; one that is absent here is not known.
     pub images: &'a ImageStates,
+    /// Incarnations that may have directories on the disk.
+    pub volumes: &'a BTreeSet<PodUid>,
     /// Actions begun and not finished.
     pub in_flight: &'a InFlight,
     /// Failures since the last success, by target.
@@ -152,12 +154,14 @@ pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
             for incarnation in input.observed.incarnations.iter().filter(doomed) {
                 planner.terminate(incarnation, StopReason::PodRemoved);
             }
+            planner.remove_volumes(|uid| input.terminating.contains_key(uid));
         }
         Desired::Terminate(reason) => {
             for incarnation in &input.observed.incarnations {
                 planner.terminate(incarnation, *reason);
             }
-            planner.plan.done = input.observed.is_empty() && input.in_flight.is_empty();
+            planner.remove_volumes(|_| true);
+            planner.plan.done = input.observed.is_empty() && input.volumes.is_empty() && input.in_flight.is_empty();
         }
         Desired::Run(pod) => planner.run_or_replace(pod),
     }

@@ -24,6 +24,7 @@ impl Planner<'_> {
         for incarnation in &doomed {
             self.terminate(incarnation, StopReason::PodChanged);
         }
+        self.remove_volumes(|uid| *uid != pod.uid || input.terminating.contains_key(uid));
         // Whether the one with this uid would run beside something else.
         let making = || input.in_flight.values().filter_map(PodAction::makes_for);
         let is_crowded =
@@ -40,8 +41,8 @@ impl Planner<'_> {
         for other in others {
             self.terminate(other, StopReason::PodChanged);
         }
-        if is_crowded(&pod.uid) || doomed.iter().any(|i| i.uid == pod.uid) {
-            // The new pod starts only when the old one has ended.
+        if is_crowded(&pod.uid) || self.plan.terminating.contains(&pod.uid) {
+            // The new pod starts only when the old one has ended, and not on what that left behind.
             self.all_waiting(pod, own, &on_its_way(pod));
             return;
         }

@@ -3,7 +3,7 @@
 
 use super::{Planner, PodAction, StopReason, Volumes, backoff};
 use crate::pod::{
-    AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, Sandbox,
+    AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, PodUid, Sandbox,
     defaults::TERMINATION_GRACE_PERIOD_SECONDS,
 };
 use std::time::Duration;
@@ -43,6 +43,19 @@ impl Planner<'_> {
         if older.is_empty() {
             // The volumes go once, with the very last.
             remove(newest, volumes);
+        }
+    }
+
+    /// Removes what is left on the disk of pods that are over and of which the engine holds nothing:
+    /// their sandbox was removed by hand, or never made.
+    pub(super) fn remove_volumes(&mut self, is_over: impl Fn(&PodUid) -> bool) {
+        let input = self.input;
+        let gone = |uid: &&PodUid| input.observed.incarnation(uid).is_none() && is_over(uid);
+        for uid in input.volumes.iter().filter(gone) {
+            self.plan.terminating.insert(uid.clone());
+            if !self.is_making_for(uid) {
+                self.offer(PodAction::RemoveVolumes { uid: uid.clone() });
+            }
         }
     }
 

@@ -62,6 +62,7 @@ impl SyncError {
             (_, PodAction::CreateContainer { .. }) => "CreateContainerError",
             (_, PodAction::StartContainer { .. }) => "RunContainerError",
             (_, PodAction::StopSandbox { .. } | PodAction::RemoveSandbox { .. }) => "KillPodSandboxError",
+            (_, PodAction::RemoveVolumes { .. }) => "FailedUnmount",
             (_, PodAction::StopContainer { .. } | PodAction::RemoveContainer { .. }) => "KillContainerError",
         }
     }

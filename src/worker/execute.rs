@@ -54,10 +54,13 @@ impl<E: Engine> Task<E> {
             PodAction::StopSandbox { id } => self.stop(id, SANDBOX_GRACE).await?,
             PodAction::StopContainer { id, grace, .. } => self.stop(id, *grace).await?,
             PodAction::RemoveContainer { id, .. } => self.remove(id).await?,
+            PodAction::RemoveVolumes { .. } => {
+                self.remove_volumes().await?;
+                Done::default()
+            }
             PodAction::RemoveSandbox { id, volumes, .. } => {
                 if *volumes == Volumes::Remove {
-                    let uid = self.uid.clone();
-                    self.on_disk(move |volumes| volumes.remove(&uid)).await?;
+                    self.remove_volumes().await?;
                 }
                 self.remove(id).await?
             }
@@ -82,6 +85,11 @@ impl<E: Engine> Task<E> {
             Ok(result) => result.map_err(|error| SyncError::Volume(Box::new(error))),
             Err(failed) => Err(SyncError::Aborted { verb: self.action.verb(), message: failed.to_string() }),
         }
+    }
+
+    async fn remove_volumes(&self) -> Result<(), SyncError> {
+        let uid = self.uid.clone();
+        self.on_disk(move |volumes| volumes.remove(&uid)).await
     }
 
     fn failed(&self) -> impl Fn(EngineError) -> SyncError {

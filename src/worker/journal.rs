@@ -28,6 +28,9 @@ pub(super) fn done(key: &PodKey, uid: &PodUid, action: &PodAction, id: Option<&s
         PodAction::RemoveContainer { name, id } => {
             tracing::debug!(pod = %key, %uid, container = %name, container_id = %id, "container removed");
         }
+        PodAction::RemoveVolumes { .. } => {
+            tracing::debug!(pod = %key, %uid, "the pod has no directory any more");
+        }
         PodAction::RemoveSandbox { id, .. } => {
             info!(pod = %key, %uid, reason = "RemovedPodSandbox", container_id = %id, "sandbox removed");
         }

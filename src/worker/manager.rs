@@ -110,8 +110,8 @@ struct Listed {
     source: Option<ManifestSource>,
 }
 
-/// Which worker ended, how, and the uids it dealt with.
-type End = (PodKey, WorkerEnd, BTreeSet<PodUid>);
+/// Which worker ended, and how.
+type End = (PodKey, WorkerEnd);
 type Events = BoxStream<'static, Result<EngineEvent, EngineError>>;
 
 impl<E: Engine> PodManager<E> {
@@ -393,25 +393,17 @@ impl<E: Engine> PodManager<E> {
             self.detach.clone(),
         );
         let named = key.clone();
-        let task = self.tasks.spawn(async move {
-            let (end, uids) = worker.run().await;
-            (named, end, uids)
-        });
+        let task = self.tasks.spawn(async move { (named, worker.run().await) });
         self.workers.insert(key.clone(), Handle { wish: wish_tx, mailbox: mailbox_tx, summary: summary_rx, task });
     }
 
     /// A worker ended. One that fell over is replaced by a new one on the same engine state.
     fn buried(&mut self, end: Result<(tokio::task::Id, End), tokio::task::JoinError>) {
         match end {
-            Ok((_, (key, WorkerEnd::Gone, uids))) => {
+            Ok((_, (key, WorkerEnd::Gone))) => {
                 self.workers.remove(&key);
                 if let Some(listed) = &mut self.listed {
                     listed.remove(&key);
-                }
-                for uid in uids {
-                    if let Err(error) = self.shared.volumes.remove(&uid) {
-                        warn!(pod = %key, %uid, "the pod's directory is left behind: {}", report(&error));
-                    }
                 }
                 info!(pod = %key, reason = "PodGone", "nothing is left of the pod");
                 // It may have been declared again meanwhile.
@@ -419,7 +411,7 @@ impl<E: Engine> PodManager<E> {
                     self.grant(&key, wish);
                 }
             }
-            Ok((_, (key, WorkerEnd::Detached, _))) => drop(self.workers.remove(&key)),
+            Ok((_, (key, WorkerEnd::Detached))) => drop(self.workers.remove(&key)),
             Err(failed) => {
                 let key = self.workers.iter().find(|(_, h)| h.task.id() == failed.id()).map(|(k, _)| k.clone());
                 let Some(key) = key else { return };

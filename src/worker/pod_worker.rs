@@ -10,7 +10,7 @@ use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
         Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        WaitingReason, compute_pod_actions,
+        Volumes, WaitingReason, compute_pod_actions,
     },
     pod::{AppliedPod, ContainerId, ContainerKind, ContainerName, Pod, PodKey, PodUid},
     report,
@@ -110,7 +110,10 @@ pub struct PodWorker<E: Engine> {
     plan: PodPlan,
     /// The manifest that was last noted on disk as applied.
     noted: Option<Arc<Pod>>,
+    /// Incarnations whose noted manifest was asked for, or made by us.
     uids: BTreeSet<PodUid>,
+    /// Incarnations that may have directories.
+    volumes: BTreeSet<PodUid>,
 }
 
 impl<E: Engine> PodWorker<E> {
@@ -125,6 +128,11 @@ impl<E: Engine> PodWorker<E> {
         detach: CancellationToken,
     ) -> Self {
         let mut view = View::default();
+        let mut volumes = BTreeSet::new();
+        if let Wish::Run(pod) = &*wish.borrow() {
+            // They may be there from before our last start.
+            volumes.insert(pod.uid.clone());
+        }
         known.into_iter().for_each(|id| view.mark(id));
         Self {
             shared,
@@ -146,24 +154,24 @@ impl<E: Engine> PodWorker<E> {
             plan: PodPlan::default(),
             noted: None,
             uids: BTreeSet::new(),
+            volumes,
         }
     }
 
-    /// Runs until nothing is left of the pod or the daemon lets go of it. Returns the uids it has
-    /// dealt with, so that nothing of them stays on the disk.
-    pub async fn run(mut self) -> (WorkerEnd, BTreeSet<PodUid>) {
+    /// Runs until nothing is left of the pod or the daemon lets go of it.
+    pub async fn run(mut self) -> WorkerEnd {
         let detach = self.detach.clone();
         loop {
             tokio::select! {
                 biased;
-                () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
+                () = detach.cancelled() => return WorkerEnd::Detached,
                 // Cancel-safe: what was not looked at stays marked.
                 () = self.observe() => {}
             }
             self.take_wish();
             let plan = self.decide();
             if plan.done {
-                return (WorkerEnd::Gone, self.uids);
+                return WorkerEnd::Gone;
             }
             let wake = plan.wake_at;
             let actions = if self.is_paused() { Vec::new() } else { plan.actions.clone() };
@@ -178,11 +186,11 @@ impl<E: Engine> PodWorker<E> {
                 // round takes all that wait.
                 biased;
                 // Detaching drops all tasks; what they have asked of the engine goes on.
-                () = detach.cancelled() => return (WorkerEnd::Detached, self.uids),
+                () = detach.cancelled() => return WorkerEnd::Detached,
                 // Cancel-safe: a change that is missed here is seen by the next `borrow`.
                 changed = self.wish.changed() => {
                     if changed.is_err() {
-                        return (WorkerEnd::Detached, self.uids);
+                        return WorkerEnd::Detached;
                     }
                 }
                 // Cancel-safe: the end of a task stays in the set until it is taken.
@@ -190,7 +198,7 @@ impl<E: Engine> PodWorker<E> {
                 // Cancel-safe: a message is taken whole or stays.
                 message = self.mailbox.recv() => match message {
                     Some(message) => self.absorb(message),
-                    None => return (WorkerEnd::Detached, self.uids),
+                    None => return WorkerEnd::Detached,
                 },
                 () = sleep_until(&self.shared.clock, wake) => {}
             }
@@ -275,6 +283,7 @@ impl<E: Engine> PodWorker<E> {
     fn adopt_applied(&mut self) {
         let mut fresher = Vec::new();
         for incarnation in &self.view.pod().incarnations {
+            self.volumes.insert(incarnation.uid.clone());
             if !self.uids.insert(incarnation.uid.clone()) || self.view.has_applied(&incarnation.uid) {
                 continue;
             }
@@ -289,8 +298,8 @@ impl<E: Engine> PodWorker<E> {
         for pod in fresher {
             self.view.apply(&pod);
         }
+        self.forget_ends();
         let pod = self.view.pod();
-        self.terminating.retain(|uid, _| pod.incarnation(uid).is_some());
         let exists = |id: &ContainerId| {
             let mut all = pod.incarnations.iter();
             all.any(|i| i.sandboxes.iter().any(|s| s.id == *id) || i.containers.iter().any(|c| c.id == *id))
@@ -299,6 +308,12 @@ impl<E: Engine> PodWorker<E> {
             Target::Instance(id) => exists(id),
             Target::Image(_) | Target::Sandbox(_) | Target::Container(..) => true,
         });
+    }
+
+    /// The end of an incarnation is over when nothing of it is left.
+    fn forget_ends(&mut self) {
+        let pod = self.view.pod();
+        self.terminating.retain(|uid, _| pod.incarnation(uid).is_some() || self.volumes.contains(uid));
     }
 
     fn take_wish(&mut self) {
@@ -312,8 +327,13 @@ impl<E: Engine> PodWorker<E> {
             },
         };
         if desired != self.desired {
-            // What failed for the old wish may succeed for the new one.
+            // What failed for the old wish may succeed for the new one, and an image seen long ago may be
+            // gone when something is ended for it.
             self.results.clear();
+            self.images.clear();
+            if let Desired::Run(pod) = &desired {
+                self.volumes.insert(pod.uid.clone());
+            }
             if matches!(desired, Desired::Terminate(_)) {
                 // A pull may take long and is of no use any more.
                 let pulls = self.handles.iter().filter(|(target, _)| matches!(target, Target::Image(_)));
@@ -355,6 +375,7 @@ impl<E: Engine> PodWorker<E> {
             desired: &self.desired,
             observed: self.view.pod(),
             images: &self.images,
+            volumes: &self.volumes,
             in_flight: &self.in_flight,
             results: &self.results,
             terminating: &self.terminating,
@@ -387,6 +408,9 @@ impl<E: Engine> PodWorker<E> {
         let (uid, pod) = self.subject(&action, pod);
         let Some(uid) = uid else { return };
         self.uids.insert(uid.clone());
+        if matches!(action, PodAction::CreateSandbox { .. }) {
+            self.volumes.insert(uid.clone());
+        }
         journal::begin(&self.key, &uid, &action);
         debug!(pod = %self.key, %uid, action = action.verb(), "begun");
         let target = action.target();
@@ -411,6 +435,7 @@ impl<E: Engine> PodWorker<E> {
             PodAction::CreateSandbox { uid, .. }
             | PodAction::StartSandbox { uid, .. }
             | PodAction::RemoveSandbox { uid, .. }
+            | PodAction::RemoveVolumes { uid }
             | PodAction::CreateContainer { uid, .. }
             | PodAction::StartContainer { uid, .. } => Some(uid.clone()),
             PodAction::EnsureImage { .. } => desired.as_ref().map(|p| p.uid.clone()).or(self.uid().cloned()),
@@ -473,6 +498,12 @@ impl<E: Engine> PodWorker<E> {
         match result {
             Ok(done) => {
                 self.results.remove(&target);
+                if let PodAction::RemoveVolumes { uid }
+                | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } = &action
+                {
+                    self.volumes.remove(uid);
+                    self.forget_ends();
+                }
                 done.touched.into_iter().for_each(|id| self.view.mark(id));
                 if let Some((reference, image)) = done.image {
                     self.images.insert(reference, image);
@@ -491,7 +522,10 @@ impl<E: Engine> PodWorker<E> {
             | PodAction::StartContainer { id, .. }
             | PodAction::StopContainer { id, .. }
             | PodAction::RemoveContainer { id, .. } => self.view.mark(id.clone()),
-            PodAction::EnsureImage { .. } | PodAction::CreateSandbox { .. } | PodAction::CreateContainer { .. } => {}
+            PodAction::EnsureImage { .. }
+            | PodAction::CreateSandbox { .. }
+            | PodAction::RemoveVolumes { .. }
+            | PodAction::CreateContainer { .. } => {}
         }
         if error.is_unavailable() {
             debug!(pod = %self.key, "waiting for the engine: {}", report(error));

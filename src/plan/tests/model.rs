@@ -1,7 +1,7 @@
 //! A small model of an engine, an operator and a worker's memory, driven by a tape of bytes. When the
 //! tape has run out nothing fails, nothing ends by itself and nobody interferes any more.
 
-use super::{wanted::Wanted, *};
+use super::{property::desired_uid, wanted::Wanted, *};
 use std::collections::VecDeque;
 
 /// Decisions of the outer world; 0, and so the end of the tape, is always the harmless one.
@@ -59,6 +59,9 @@ pub(super) struct World {
     pub(super) images: ImageStates,
     pub(super) in_flight: InFlight,
     results: LastResults,
+    /// The directories that are there, and those the worker knows of.
+    pub(super) disk: BTreeSet<PodUid>,
+    volumes: BTreeSet<PodUid>,
     pub(super) terminating: BTreeMap<PodUid, Timestamp>,
     policy: NodePolicy,
     pub(super) story: Vec<String>,
@@ -83,6 +86,8 @@ impl World {
             images: ImageStates::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
+            disk: BTreeSet::new(),
+            volumes: BTreeSet::new(),
             terminating: BTreeMap::new(),
             policy: NodePolicy::default(),
             story: Vec::new(),
@@ -105,6 +110,7 @@ impl World {
             desired: &self.desired,
             observed: &self.view,
             images: &self.images,
+            volumes: &self.volumes,
             in_flight: &self.in_flight,
             results: &self.results,
             terminating: &self.terminating,
@@ -139,7 +145,8 @@ impl World {
             };
         }
         let there = |uid: &PodUid| self.view.incarnations.iter().any(|i| i.uid == *uid);
-        self.terminating.retain(|uid, _| there(uid));
+        self.volumes.extend(self.view.incarnations.iter().map(|i| i.uid.clone()));
+        self.terminating.retain(|uid, _| there(uid) || self.volumes.contains(uid));
         self.applied.retain(|uid, _| there(uid));
         if let Desired::Run(pod) = &self.desired
             && !self.terminating.contains_key(&pod.uid)
@@ -162,6 +169,10 @@ impl World {
             });
             if let (PodAction::CreateContainer { name, .. }, Some(pod)) = (action, &pod) {
                 self.images.remove(&pod.container(name).unwrap().image);
+            }
+            if let PodAction::CreateSandbox { uid, .. } = action {
+                self.disk.insert(uid.clone());
+                self.volumes.insert(uid.clone());
             }
             let slow = if matches!(action, PodAction::EnsureImage { .. }) { 60_000 } else { 3_000 };
             let took = match action {
@@ -244,8 +255,11 @@ impl World {
             self.in_flight.remove(&target);
             if task.succeeds {
                 self.results.remove(&target);
-                if let PodAction::EnsureImage { image, .. } = &task.action {
-                    self.images.insert(image.clone(), Arc::default());
+                match &task.action {
+                    PodAction::EnsureImage { image, .. } => drop(self.images.insert(image.clone(), Arc::default())),
+                    PodAction::RemoveVolumes { uid }
+                    | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } => drop(self.volumes.remove(uid)),
+                    _ => {}
                 }
             } else {
                 self.tell(&format!("failed {}", text::action(&task.action)));
@@ -286,8 +300,19 @@ impl World {
                 self.end(id, 0);
                 true
             }
-            PodAction::RemoveSandbox { id, .. } | PodAction::RemoveContainer { id, .. } => {
+            PodAction::RemoveSandbox { id, uid, volumes } => {
+                if *volumes == Volumes::Remove {
+                    self.disk.remove(uid);
+                }
                 self.remove(id);
+                true
+            }
+            PodAction::RemoveContainer { id, .. } => {
+                self.remove(id);
+                true
+            }
+            PodAction::RemoveVolumes { uid } => {
+                self.disk.remove(uid);
                 true
             }
             PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
@@ -438,10 +463,16 @@ impl World {
         self.must_look = true;
         for task in &mut self.tasks {
             task.awaited = false;
-            if task.effect_at.is_some() && self.tape.one_in(2) {
+            // Directories are our own work, not the engine's.
+            let is_ours = matches!(task.action, PodAction::RemoveVolumes { .. });
+            if task.effect_at.is_some() && (self.tape.one_in(2) || is_ours) {
                 task.acts = false;
             }
         }
+        // The manager's look for what nobody knows any more.
+        let wanted = desired_uid(self).cloned();
+        self.disk.retain(|uid| self.truth.incarnation(uid).is_some() || wanted.as_ref() == Some(uid));
+        self.volumes = wanted.into_iter().collect();
         self.images.clear();
         self.in_flight.clear();
         self.results.clear();

@@ -117,6 +117,13 @@ fn check_action(world: &World, plan: &PodPlan, action: &PodAction) -> Result<(),
     };
     match action {
         PodAction::EnsureImage { .. } | PodAction::CreateSandbox { .. } => Ok(()),
+        PodAction::RemoveVolumes { uid } => {
+            ensure(world.view.incarnation(uid).is_none(), || "something is left of the pod".into())?;
+            let is_made = world.in_flight.values().any(|a| a.makes_for() == Some(uid));
+            ensure(!is_made, || "something is made for the pod".into())?;
+            let ends = desired_uid(world) != Some(uid) || plan.terminating.contains(uid);
+            ensure(ends, || "the pod should run".into())
+        }
         PodAction::StartSandbox { id, .. } => {
             let others = &owner(id)?.sandboxes;
             ensure(!others.iter().any(|s| s.id != *id && s.state.is_running()), || "two sandboxes at once".into())
@@ -255,7 +262,7 @@ fn check_stop(
     ensure(justified, || "nothing justifies it".into())
 }
 
-fn desired_uid(world: &World) -> Option<&PodUid> {
+pub(super) fn desired_uid(world: &World) -> Option<&PodUid> {
     match &world.desired {
         Desired::Run(pod) => Some(&pod.uid),
         Desired::Terminate(_) | Desired::Leave => None,
@@ -266,6 +273,8 @@ fn desired_uid(world: &World) -> Option<&PodUid> {
 fn check_end(world: &World, plan: &PodPlan) -> Result<(), String> {
     let later = world.plan_at(world.now + seconds(3600));
     ensure(later == *plan, || format!("an hour later it is another: {:?}", text::plan(&later)))?;
+    let left = world.disk.iter().find(|uid| desired_uid(world) != Some(uid));
+    ensure(left.is_none(), || format!("a directory of {} is left", left.unwrap()))?;
     let pod = match &world.desired {
         Desired::Run(pod) => pod,
         Desired::Terminate(_) => {

@@ -375,3 +375,96 @@ fn removed_and_added_again() {
         ],
     );
 }
+
+#[test]
+fn directories_without_a_container() {
+    let mut round = Round::nothing(one_app());
+    round.volumes.insert("a".into());
+    check(
+        &round,
+        &[
+            (
+                "of the wanted pod: it starts with them",
+                |_| {},
+                "CreateSandbox a #0
+                 EnsureImage app:1 IfNotPresent
+                 app waits: ContainerCreating",
+            ),
+            (
+                "its manifest was removed before its sandbox was made",
+                |r| r.removed(0),
+                "RemoveVolumes a
+                 terminating a",
+            ),
+            (
+                "they are being removed",
+                |r| {
+                    r.removed(1);
+                    r.begin(PodAction::RemoveVolumes { uid: "a".into() });
+                },
+                "terminating a",
+            ),
+            (
+                "they could not be removed",
+                |r| {
+                    r.removed(1);
+                    r.fail(Target::Sandbox("a".into()), 3, 1, "FailedUnmount");
+                },
+                "terminating a
+                 wake +3s",
+            ),
+            (
+                "a call that makes the sandbox is still under way",
+                |r| {
+                    r.removed(1);
+                    r.begin(PodAction::CreateSandbox { uid: "a".into(), attempt: Attempt(0) });
+                },
+                "terminating a",
+            ),
+            (
+                "removed and added again: the new pod does not begin with what the old one left",
+                |r| {
+                    r.doomed("a", 1);
+                    r.begin(PodAction::RemoveVolumes { uid: "a".into() });
+                },
+                "app waits: ContainerCreating
+                 terminating a",
+            ),
+            (
+                "of the pod before the edit, whose sandbox was removed by hand",
+                |r| r.wanted_uid("b"),
+                "RemoveVolumes a
+                 CreateSandbox b #0
+                 EnsureImage app:1 IfNotPresent
+                 app waits: ContainerCreating
+                 terminating a",
+            ),
+            (
+                "the manifest can not be read, and nothing else is known: what they hold is kept",
+                |r| r.desired = Some(Desired::Leave),
+                "",
+            ),
+            (
+                "its end had begun before the manifest could not be read",
+                |r| {
+                    r.desired = Some(Desired::Leave);
+                    r.doomed("a", 1);
+                },
+                "RemoveVolumes a
+                 terminating a",
+            ),
+            (
+                "containers outlived the sandbox: they go first",
+                |r| {
+                    *r = Round::running(one_app());
+                    r.volumes.insert("a".into());
+                    r.removed(1);
+                    r.incarnation().sandboxes.clear();
+                    r.container("app").state = exited(0, 60, 0);
+                },
+                "RemoveContainer app app-0
+                 terminating a",
+            ),
+        ],
+    );
+}
