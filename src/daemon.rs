@@ -3,6 +3,7 @@
 use crate::{
     convert::{InstanceId, NodeFacts},
     engine::docker::DockerEngine,
+    event::Recorder,
     exit::ExitStatus,
     lock::{self, LockError},
     manifest::{
@@ -105,6 +106,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
         oom: watch::channel(OomSupport::default()).0,
         volumes: VolumeManager::new(&settings.root_dir),
         applied: AppliedStore::new(&settings.root_dir),
+        events: Recorder::new(clock.clone()),
         clock,
         policy: NodePolicy { max_container_restart_period: settings.max_container_restart_period },
         starts: Semaphore::new(PARALLEL_STARTS),

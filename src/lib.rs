@@ -19,6 +19,8 @@
 //! | [`convert`] | what a field means in Docker terms, and back | yes |
 //! | [`engine`] | the connection to the Docker Engine, and its fake | no |
 //! | [`probe`] | asking containers how they are: thresholds, times, handlers | `spec`, `threshold`, `schedule` |
+//! | [`status`] | a pod's status and object in the API's shape | yes |
+//! | [`event`] | Kubernetes Events: the last of them, and the log line of each | all but the recorder |
 //! | [`worker`] | doing: one task for each pod, and their manager | no |
 //! | [`volume`] | directories below `--root-dir` | no |
 //! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
@@ -28,6 +30,7 @@ pub mod cli;
 pub mod convert;
 pub mod daemon;
 pub mod engine;
+pub mod event;
 pub mod exit;
 pub mod lock;
 pub mod log;
@@ -36,6 +39,7 @@ pub mod plan;
 pub mod pod;
 pub mod probe;
 pub mod settings;
+pub mod status;
 pub mod systemd;
 pub mod time;
 pub mod validate;

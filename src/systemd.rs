@@ -39,8 +39,7 @@ pub fn watchdog_period() -> Option<Duration> {
 /// `7/8 pods ready, default/web-1-node1 CrashLoopBackOff`.
 pub fn status_text(node: &NodeSummary) -> String {
     let total = node.pods.len();
-    let is_ready =
-        |p: &&crate::worker::PodSummary| p.finished || (!p.terminating && p.total > 0 && p.running == p.total);
+    let is_ready = |p: &&crate::worker::PodSummary| p.finished || (!p.terminating && p.ready);
     let ready = node.pods.values().filter(is_ready).count();
     let mut text = format!("{ready}/{total} pods ready");
     let troubled = node.pods.iter().filter_map(|(key, pod)| Some((key, pod.waiting.as_ref()?)));
@@ -70,8 +69,8 @@ mod tests {
 
     #[test]
     fn status_names_what_is_wrong() {
-        let good = PodSummary { running: 1, total: 1, ..PodSummary::default() };
-        let bad = PodSummary { total: 1, waiting: Some(("c".into(), "CrashLoopBackOff")), ..PodSummary::default() };
+        let good = PodSummary { ready: true, ..PodSummary::default() };
+        let bad = PodSummary { waiting: Some(("c".into(), "CrashLoopBackOff")), ..PodSummary::default() };
         let mut node = NodeSummary { engine: EngineHealth::Connected("20.10".into()), ..NodeSummary::default() };
         assert_eq!(status_text(&node), "0/0 pods ready");
         node.pods.insert(PodKey::new("default", "web-n"), good);

@@ -12,7 +12,6 @@ use crate::{
     volume::{VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};
-use tracing::{info, warn};
 
 /// An action with all it needs.
 pub(super) struct Task<E> {
@@ -66,9 +65,14 @@ impl<E: Engine> Task<E> {
             }
         };
         if !done.undone {
-            journal::done(&self.key, &self.uid, &self.action, done.touched.first().map(ContainerId::as_str));
+            self.journal().done(&self.action, done.touched.first().map(ContainerId::as_str));
         }
         Ok(done)
+    }
+
+    /// Whom what is done happens to.
+    fn journal(&self) -> journal::Subject<'_> {
+        journal::Subject { events: &self.shared.events, key: &self.key, uid: Some(&self.uid), pod: self.pod.as_deref() }
     }
 
     /// Work on directories, off the runtime's thread: a dead network mount may hang it.
@@ -104,7 +108,10 @@ impl<E: Engine> Task<E> {
             Err(error) => return Err(self.failed()(error)),
         };
         let details = match (policy, local) {
-            (PullPolicy::Never | PullPolicy::IfNotPresent, Some(local)) => local,
+            (PullPolicy::Never | PullPolicy::IfNotPresent, Some(local)) => {
+                self.journal().image_present(image);
+                local
+            }
             (PullPolicy::Never, None) => return Err(SyncError::ImageNeverPull(image.to_string())),
             (PullPolicy::IfNotPresent, None) => self.pull(image).await?,
             (PullPolicy::Always, None) => self.pull(image).await?,
@@ -112,10 +119,7 @@ impl<E: Engine> Task<E> {
                 Ok(pulled) => pulled,
                 // A registry that is away must not keep a pod from starting.
                 Err(error) => {
-                    warn!(
-                        pod = %self.key, uid = %self.uid, %image, reason = "Failed",
-                        "the image could not be pulled, the one on the node is used: {}", crate::report(&error)
-                    );
+                    self.journal().pull_spared(image, &error);
                     local
                 }
             },
@@ -124,10 +128,11 @@ impl<E: Engine> Task<E> {
     }
 
     async fn pull(&self, image: &ImageRef) -> Result<ImageDetails, SyncError> {
-        info!(pod = %self.key, uid = %self.uid, %image, reason = "Pulling", "pulling image");
+        self.journal().pulling(image);
+        let began = self.shared.clock.now();
         self.shared.engine.image_pull(image.as_str()).await.map_err(self.failed())?;
         let details = self.shared.engine.image_inspect(image.as_str()).await.map_err(self.failed())?;
-        info!(pod = %self.key, uid = %self.uid, %image, reason = "Pulled", "image pulled");
+        self.journal().pulled(image, self.shared.clock.now().since(began));
         Ok(details)
     }
 

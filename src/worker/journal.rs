@@ -1,91 +1,187 @@
-//! One log line for each thing that happens to a pod, in the words of Kubernetes' events.
+//! What is said of each thing that happens to a pod: an event in the words of the kubelet, and a log line.
+//! What has no event of its own is a log line alone.
 //!
 //! Never an environment value or a secret: only names, ids, images, codes and the engine's words.
 
 use crate::{
-    plan::{PodAction, PodPlan, WaitingReason},
-    pod::{ContainerState, ObservedPod, PodKey, PodUid},
+    event::{Happening, Recorder, reason},
+    plan::{Failure, PodAction, PodPlan, Target, WaitingReason},
+    pod::{Container, ContainerKind, ContainerName, ContainerState, ImageRef, ObservedPod, Pod, PodKey, PodUid},
 };
-use tracing::{info, warn};
+use std::time::Duration;
+use tracing::info;
 
-/// Says what an action that succeeded has done.
-pub(super) fn done(key: &PodKey, uid: &PodUid, action: &PodAction, id: Option<&str>) {
-    match action {
-        PodAction::EnsureImage { .. } => {}
-        PodAction::CreateSandbox { attempt, .. } => {
-            info!(pod = %key, %uid, reason = "CreatedPodSandbox", container_id = id, attempt = attempt.0, "sandbox created");
-        }
-        PodAction::StartSandbox { id, .. } => {
-            info!(pod = %key, %uid, reason = "StartedPodSandbox", container_id = %id, "sandbox started");
-        }
-        PodAction::CreateContainer { name, attempt, .. } => {
-            info!(pod = %key, %uid, container = %name, reason = "Created", container_id = id, restart_count = attempt.0, "container created");
-        }
-        PodAction::StartContainer { name, id, .. } => {
-            info!(pod = %key, %uid, container = %name, reason = "Started", container_id = %id, "container started");
-        }
-        PodAction::StopContainer { .. } | PodAction::StopSandbox { .. } => {}
-        PodAction::RemoveContainer { name, id } => {
-            tracing::debug!(pod = %key, %uid, container = %name, container_id = %id, "container removed");
-        }
-        PodAction::RemoveVolumes { .. } => {
-            tracing::debug!(pod = %key, %uid, "the pod has no directory any more");
-        }
-        PodAction::RemoveSandbox { id, .. } => {
-            info!(pod = %key, %uid, reason = "RemovedPodSandbox", container_id = %id, "sandbox removed");
-        }
-    }
+/// Whom something happens to.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    pub(super) events: &'a Recorder,
+    pub(super) key: &'a PodKey,
+    pub(super) uid: Option<&'a PodUid>,
+    /// The spec that counts, as far as it is known.
+    pub(super) pod: Option<&'a Pod>,
 }
 
-/// Says that something is about to be ended, and why.
-pub(super) fn begin(key: &PodKey, uid: &PodUid, action: &PodAction) {
-    if let PodAction::StopContainer { id, name, grace, reason } = action {
-        info!(
-            pod = %key, %uid, container = %name, reason = "Killing", container_id = %id,
-            grace_period_seconds = grace.as_secs(), "{}", reason.message(name)
-        );
+impl<'a> Subject<'a> {
+    fn normal(&self, reason: &'static str, message: impl Into<String>) -> Happening<'a> {
+        Happening::normal(self.key, self.uid, reason, message)
     }
-}
 
-/// Says what is new between two observations: containers that ended.
-pub(super) fn changes(key: &PodKey, before: &ObservedPod, after: &ObservedPod) {
-    for incarnation in &after.incarnations {
-        let old = before.incarnation(&incarnation.uid);
-        for container in &incarnation.containers {
-            let ContainerState::Exited { code, reason, .. } = container.state else { continue };
-            let was = old.and_then(|o| o.containers.iter().find(|c| c.id == container.id)).map(|c| &c.state);
-            if was.is_some_and(|state| !state.is_exited()) {
-                info!(
-                    pod = %key, uid = %incarnation.uid, container = %container.name, container_id = %container.id,
-                    reason = reason.as_str(), exit_code = code, restart_count = container.attempt.0, "container ended"
-                );
+    fn warning(&self, reason: &'static str, message: impl Into<String>) -> Happening<'a> {
+        Happening::warning(self.key, self.uid, reason, message)
+    }
+
+    fn kind(&self, name: &ContainerName) -> ContainerKind {
+        self.pod.and_then(|pod| pod.container(name)).map_or(ContainerKind::App, |c| c.kind)
+    }
+
+    /// The first container that is made from an image.
+    fn user_of(&self, image: &ImageRef) -> Option<&'a Container> {
+        self.pod?.containers.iter().find(|c| c.image == *image)
+    }
+
+    fn of_image(&self, happening: Happening<'a>, image: &'a ImageRef) {
+        let happening = happening.image(image.as_str());
+        self.events.record(match self.user_of(image) {
+            Some(container) => happening.of(&container.name, container.kind),
+            None => happening,
+        });
+    }
+
+    /// Says what an action that succeeded has done.
+    pub(super) fn done(&self, action: &PodAction, id: Option<&str>) {
+        let Self { key, uid, .. } = *self;
+        let uid = uid.map(PodUid::as_str);
+        match action {
+            PodAction::EnsureImage { .. } => {}
+            PodAction::CreateSandbox { attempt, .. } => {
+                info!(pod = %key, uid, reason = "CreatedPodSandbox", container_id = id, attempt = attempt.0, "sandbox created");
+            }
+            PodAction::StartSandbox { id, .. } => {
+                info!(pod = %key, uid, reason = "StartedPodSandbox", container_id = %id, "sandbox started");
+            }
+            PodAction::CreateContainer { name, attempt, .. } => {
+                let created = self.normal(reason::CREATED, format!("Created container {name}"));
+                let line = format!("container created, restart count {}", attempt.0);
+                self.events.record(created.of(name, self.kind(name)).instance(id).line(line));
+            }
+            PodAction::StartContainer { name, id, .. } => {
+                let started = self.normal(reason::STARTED, format!("Started container {name}"));
+                let started = started.of(name, self.kind(name)).instance(Some(id.as_str()));
+                self.events.record(started.line("container started"));
+            }
+            PodAction::StopContainer { .. } | PodAction::StopSandbox { .. } => {}
+            PodAction::RemoveContainer { name, id } => {
+                tracing::debug!(pod = %key, uid, container = %name, container_id = %id, "container removed");
+            }
+            PodAction::RemoveVolumes { .. } => {
+                tracing::debug!(pod = %key, uid, "the pod has no directory any more");
+            }
+            PodAction::RemoveSandbox { id, .. } => {
+                info!(pod = %key, uid, reason = "RemovedPodSandbox", container_id = %id, "sandbox removed");
             }
         }
-        for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_exited()) {
-            let was = old.and_then(|o| o.sandboxes.iter().find(|s| s.id == sandbox.id)).map(|s| &s.state);
-            if was.is_some_and(ContainerState::may_run) {
-                warn!(
-                    pod = %key, uid = %incarnation.uid, container_id = %sandbox.id, reason = "SandboxChanged",
-                    "the pod's sandbox ended"
-                );
+    }
+
+    /// Says that something is about to be ended, and why.
+    pub(super) fn begin(&self, action: &PodAction) {
+        if let PodAction::StopContainer { id, name, grace, reason } = action {
+            let message = reason.message(name);
+            let line = format!("{message} (grace {})", humantime::format_duration(*grace));
+            let killing = self.normal(reason::KILLING, message).of(name, self.kind(name));
+            self.events.record(killing.instance(Some(id.as_str())).line(line));
+        }
+    }
+
+    /// Says that an image is there already.
+    pub(super) fn image_present(&self, image: &'a ImageRef) {
+        let message = format!("Container image \"{image}\" already present on machine");
+        self.of_image(self.normal(reason::PULLED, message), image);
+    }
+
+    /// Says that a pull begins.
+    pub(super) fn pulling(&self, image: &'a ImageRef) {
+        self.of_image(self.normal(reason::PULLING, format!("Pulling image \"{image}\"")), image);
+    }
+
+    /// Says that a pull has succeeded.
+    pub(super) fn pulled(&self, image: &'a ImageRef, took: Duration) {
+        let message = format!("Successfully pulled image \"{image}\" in {:.3}s", took.as_secs_f64());
+        self.of_image(self.normal(reason::PULLED, message), image);
+    }
+
+    /// Says that a pull has failed, and that the image on the node is used.
+    pub(super) fn pull_spared(&self, image: &'a ImageRef, error: &dyn std::error::Error) {
+        let message =
+            format!("Failed to pull image \"{image}\", the one on the node is used: {}", crate::report(error));
+        self.of_image(self.warning(reason::FAILED, message), image);
+    }
+
+    /// Says that an action has failed and when it is tried again.
+    pub(super) fn failed(&self, target: &'a Target, failure: &Failure, again: Duration, our_fault: bool) {
+        let Failure { reason: word, message, .. } = failure;
+        let event = reason::of_failure(word);
+        let text = match target {
+            Target::Image(image) if *word == "ErrImagePull" => format!("Failed to pull image \"{image}\": {message}"),
+            Target::Container(..) if event == reason::FAILED => format!("Error: {message}"),
+            _ => message.clone(),
+        };
+        let line = format!("{word}: {message}; tried again in {}", humantime::format_duration(again));
+        let failed = self.warning(event, text).line(line).our_fault(our_fault);
+        match target {
+            Target::Image(image) => self.of_image(failed, image),
+            Target::Container(_, name) => self.events.record(failed.of(name, self.kind(name))),
+            Target::Sandbox(_) | Target::Instance(_) => self.events.record(failed),
+        }
+    }
+
+    /// Says what is new between two observations: what ended.
+    pub(super) fn changes(&self, before: &ObservedPod, after: &ObservedPod) {
+        for incarnation in &after.incarnations {
+            let old = before.incarnation(&incarnation.uid);
+            for container in &incarnation.containers {
+                let ContainerState::Exited { code, reason, .. } = container.state else { continue };
+                let was = old.and_then(|o| o.containers.iter().find(|c| c.id == container.id)).map(|c| &c.state);
+                if was.is_some_and(|state| !state.is_exited()) {
+                    info!(
+                        pod = %self.key, uid = %incarnation.uid, container = %container.name,
+                        container_id = %container.id, reason = reason.as_str(), exit_code = code,
+                        restart_count = container.attempt.0, "container ended"
+                    );
+                }
+            }
+            for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_exited()) {
+                let was = old.and_then(|o| o.sandboxes.iter().find(|s| s.id == sandbox.id)).map(|s| &s.state);
+                if was.is_some_and(ContainerState::may_run) {
+                    let message = "Pod sandbox changed, it will be killed and re-created.";
+                    let changed =
+                        Happening::warning(self.key, Some(&incarnation.uid), reason::SANDBOX_CHANGED, message);
+                    self.events.record(changed.instance(Some(sandbox.id.as_str())).line("the pod's sandbox ended"));
+                }
             }
         }
     }
-}
 
-/// Says what is new between two plans: a container that is now held back.
-pub(super) fn waiting(key: &PodKey, uid: Option<&PodUid>, before: &PodPlan, after: &PodPlan) {
-    let uid = uid.map(PodUid::as_str);
-    for (name, reason) in &after.waiting {
-        let WaitingReason::CrashLoopBackOff { delay, .. } = reason else { continue };
-        if before.waiting.get(name) != Some(reason) && !delay.is_zero() {
-            warn!(
-                pod = %key, uid, container = %name, reason = "BackOff",
-                "back-off {} restarting failed container", humantime::format_duration(*delay)
-            );
+    /// Says what is new between two plans: what is now held back.
+    pub(super) fn waiting(&self, before: &PodPlan, after: &'a PodPlan) {
+        for (name, waits) in after.waiting.iter().filter(|(name, waits)| before.waiting.get(*name) != Some(waits)) {
+            match waits {
+                WaitingReason::CrashLoopBackOff { delay, .. } if !delay.is_zero() => {
+                    let PodKey { namespace, name: pod } = self.key;
+                    let uid = self.uid.map(PodUid::as_str).unwrap_or_default();
+                    let message =
+                        format!("Back-off restarting failed container {name} in pod {pod}_{namespace}({uid})");
+                    let line = format!("back-off {} restarting failed container", humantime::format_duration(*delay));
+                    self.events.record(self.warning(reason::BACK_OFF, message).of(name, self.kind(name)).line(line));
+                }
+                WaitingReason::CrashLoopBackOff { .. }
+                | WaitingReason::ContainerCreating
+                | WaitingReason::PodInitializing
+                | WaitingReason::Failed { .. } => {}
+            }
         }
-    }
-    if after.finished && !before.finished {
-        info!(pod = %key, uid, reason = "PodFinished", "all containers of the pod are done");
+        if after.finished && !before.finished {
+            let uid = self.uid.map(PodUid::as_str);
+            info!(pod = %self.key, uid, reason = "PodFinished", "all containers of the pod are done");
+        }
     }
 }

@@ -8,7 +8,12 @@ use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
     engine::{Engine, EngineError, EngineEvent, EngineState, EngineVersion},
-    manifest::{Held, ManifestSet, Snapshot, diagnostic::Severity, set::Resolver},
+    event::{EventType, reason},
+    manifest::{
+        Held, ManifestSet, Snapshot,
+        diagnostic::{Diagnostic, Severity},
+        set::Resolver,
+    },
     plan::StopReason,
     pod::{ContainerId, ManifestSource, PodKey, PodUid},
     report,
@@ -58,6 +63,8 @@ pub struct NodeSummary {
     pub generation: u64,
     /// All containers of ours were listed at least once.
     pub adopted: bool,
+    /// Findings about the files together: clashes of names, too many pods.
+    pub findings: Vec<Diagnostic>,
 }
 
 /// Hints that wait for a worker; more than that and it is told to look at everything.
@@ -84,6 +91,8 @@ pub struct PodManager<E: Engine> {
     relist: Option<Relist>,
     /// Rung by workers whose summary changed.
     bell: Arc<Notify>,
+    /// Why files are refused at the moment.
+    refusals: BTreeSet<String>,
 }
 
 /// How thorough the next list must be.
@@ -138,6 +147,7 @@ impl<E: Engine> PodManager<E> {
             swept: false,
             relist: None,
             bell: Arc::new(Notify::new()),
+            refusals: BTreeSet::new(),
         }
     }
 
@@ -317,8 +327,25 @@ impl<E: Engine> PodManager<E> {
             let wish = wish(&self.set, &key, incumbents.get(&key));
             self.grant(&key, wish);
         }
-        self.summary.send_modify(|s| s.generation = self.set.generation);
+        self.summary.send_modify(|s| {
+            s.generation = self.set.generation;
+            s.findings.clone_from(&self.set.diagnostics);
+        });
         self.publish();
+        self.tell_refusals(&snapshot);
+    }
+
+    /// An event of the node for each new cause to refuse a file. The log has it from whoever found it.
+    fn tell_refusals(&mut self, snapshot: &Snapshot) {
+        let of_files = snapshot.files.values().flat_map(|file| &file.diagnostics);
+        let refusals: BTreeSet<String> =
+            of_files.chain(&self.set.diagnostics).filter(|d| d.is_error()).map(ToString::to_string).collect();
+        let node = &self.shared.facts().node.name;
+        for refusal in refusals.difference(&self.refusals) {
+            let message = format!("Manifest refused, what it declared before stays: {refusal}");
+            self.shared.events.keep_of_node(node, EventType::Warning, reason::FAILED_VALIDATION, &message);
+        }
+        self.refusals = refusals;
     }
 
     /// Removes, once, the directories of pods that ended while nobody looked. Before any pod is granted

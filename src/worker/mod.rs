@@ -15,17 +15,21 @@ mod execute;
 mod journal;
 pub mod manager;
 mod oom;
+mod picture;
 mod pod_worker;
+mod summary;
 mod view;
 
 pub use error::SyncError;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
 pub use oom::OomSupport;
-pub use pod_worker::{PodMessage, PodSummary, PodWorker, Wish, WorkerEnd};
+pub use pod_worker::{PodMessage, PodWorker, Wish, WorkerEnd};
+pub use summary::PodSummary;
 
 use crate::{
     convert::NodeFacts,
     engine::Engine,
+    event::Recorder,
     plan::NodePolicy,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
@@ -50,6 +54,8 @@ pub struct Shared<E> {
     pub volumes: VolumeManager,
     /// Manifests that were applied without a restart.
     pub applied: AppliedStore,
+    /// What happened, for people.
+    pub events: Recorder,
     /// The only clock.
     pub clock: Clock,
     /// Figures of the node.

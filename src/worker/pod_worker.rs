@@ -4,16 +4,19 @@ use super::{
     Shared, SyncError,
     execute::{self, Done},
     journal,
+    picture::Known,
+    summary::PodSummary,
     view::View,
 };
 use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
         Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        Volumes, WaitingReason, compute_pod_actions,
+        Volumes, compute_pod_actions,
     },
-    pod::{AppliedPod, ContainerId, ContainerKind, ContainerName, Pod, PodKey, PodUid},
+    pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
+    status::{PodPicture, Published},
     time::Timestamp,
 };
 use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc, time::Duration};
@@ -22,7 +25,7 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 /// What the manager wants of a pod. Latest wins.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,25 +66,6 @@ pub enum WorkerEnd {
     Detached,
 }
 
-/// What others see of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodSummary {
-    /// The incarnation that is wanted.
-    pub uid: Option<PodUid>,
-    /// App containers and sidecars that run as declared.
-    pub running: usize,
-    /// App containers and sidecars declared.
-    pub total: usize,
-    /// The most telling waiting reason, with its container.
-    pub waiting: Option<(ContainerName, &'static str)>,
-    /// All containers are done for good.
-    pub finished: bool,
-    /// It is being ended.
-    pub terminating: bool,
-    /// The worker has nothing to do and nothing under way.
-    pub quiet: bool,
-}
-
 /// What a task worked on, and its result.
 type End = (Target, Result<Done, SyncError>);
 
@@ -114,6 +98,8 @@ pub struct PodWorker<E: Engine> {
     uids: BTreeSet<PodUid>,
     /// Incarnations that may have directories.
     volumes: BTreeSet<PodUid>,
+    /// The picture that was published last.
+    picture: Option<Published>,
 }
 
 impl<E: Engine> PodWorker<E> {
@@ -155,6 +141,7 @@ impl<E: Engine> PodWorker<E> {
             noted: None,
             uids: BTreeSet::new(),
             volumes,
+            picture: None,
         }
     }
 
@@ -269,7 +256,7 @@ impl<E: Engine> PodWorker<E> {
         let shared = &self.shared;
         match self.view.observe(&shared.engine, &self.key, &instance, &shared.clock).await {
             Ok(()) => {
-                journal::changes(&self.key, &before, self.view.pod());
+                self.journal(None, None).changes(&before, self.view.pod());
                 self.adopt_applied();
             }
             Err(error) => {
@@ -388,7 +375,7 @@ impl<E: Engine> PodWorker<E> {
         for uid in &plan.terminating {
             self.terminating.entry(uid.clone()).or_insert(now);
         }
-        journal::waiting(&self.key, self.uid(), &self.plan, &plan);
+        self.journal(self.uid(), self.wanted()).waiting(&self.plan, &plan);
         self.plan = plan;
     }
 
@@ -397,6 +384,18 @@ impl<E: Engine> PodWorker<E> {
             Desired::Run(pod) => Some(&pod.uid),
             Desired::Terminate(_) | Desired::Leave => self.view.pod().incarnations.first().map(|i| &i.uid),
         }
+    }
+
+    fn wanted(&self) -> Option<&Pod> {
+        match &self.desired {
+            Desired::Run(pod) => Some(pod),
+            Desired::Terminate(_) | Desired::Leave => None,
+        }
+    }
+
+    /// Whom what is said happens to.
+    fn journal<'a>(&'a self, uid: Option<&'a PodUid>, pod: Option<&'a Pod>) -> journal::Subject<'a> {
+        journal::Subject { events: &self.shared.events, key: &self.key, uid, pod }
     }
 
     /// Begins an action as a task.
@@ -411,7 +410,7 @@ impl<E: Engine> PodWorker<E> {
         if matches!(action, PodAction::CreateSandbox { .. }) {
             self.volumes.insert(uid.clone());
         }
-        journal::begin(&self.key, &uid, &action);
+        self.journal(Some(&uid), pod.as_deref()).begin(&action);
         debug!(pod = %self.key, %uid, action = action.verb(), "begun");
         let target = action.target();
         let task = execute::Task {
@@ -537,69 +536,41 @@ impl<E: Engine> PodWorker<E> {
         let failure =
             Failure { failures, at: self.shared.clock.now(), reason: error.reason(action), message: report(error) };
         let delay = crate::plan::backoff::retry_delay(&target, failures);
-        let uid = self.uid().map(PodUid::as_str).unwrap_or_default();
-        let container = match &target {
-            Target::Container(_, name) => name.as_str(),
-            Target::Image(_) | Target::Sandbox(_) | Target::Instance(_) => "",
-        };
-        let again = humantime::format_duration(delay);
-        if matches!(error, SyncError::Aborted { .. }) {
-            error!(pod = %self.key, uid, container, reason = failure.reason, "{}; tried again in {again}", failure.message);
-        } else {
-            warn!(pod = %self.key, uid, container, reason = failure.reason, "{}; tried again in {again}", failure.message);
-        }
+        let our_fault = matches!(error, SyncError::Aborted { .. });
+        self.journal(self.uid(), self.wanted()).failed(&target, &failure, delay, our_fault);
         self.results.insert(target, failure);
     }
 
-    fn publish(&self) {
-        let summary = self.summarize();
+    fn publish(&mut self) {
+        let picture = self.picture();
+        if picture.as_ref() != self.picture.as_ref().map(|p| &*p.0) {
+            self.picture = picture.map(|picture| Published(Arc::new(picture)));
+        }
+        let quiet = self.in_flight.is_empty()
+            && self.plan.actions.is_empty()
+            && !self.view.is_dirty()
+            && self.paused_until.is_none();
+        let uid = self.uid().cloned();
+        let summary = PodSummary::of(uid, &self.desired, self.view.pod(), &self.plan, self.picture.clone(), quiet);
         if *self.summary.borrow() != summary {
             self.summary.send_replace(summary);
             self.bell.notify_one();
         }
     }
 
-    fn summarize(&self) -> PodSummary {
-        let mut summary = PodSummary {
-            uid: self.uid().cloned(),
-            finished: self.plan.finished,
-            terminating: !matches!(self.desired, Desired::Run(_)),
-            quiet: self.in_flight.is_empty()
-                && self.plan.actions.is_empty()
-                && !self.view.is_dirty()
-                && self.paused_until.is_none(),
-            ..PodSummary::default()
+    fn picture(&self) -> Option<PodPicture> {
+        let known = Known {
+            key: &self.key,
+            desired: &self.desired,
+            observed: self.view.pod(),
+            plan: &self.plan,
+            results: &self.results,
+            probes: None,
+            is_ending: &|incarnation| self.terminating.contains_key(&incarnation.uid),
+            previous: self.picture.as_ref().map(|p| &*p.0),
+            now: self.shared.clock.wall(),
         };
-        if let Desired::Run(pod) = &self.desired {
-            let long_lived = pod.containers.iter().filter(|c| c.kind != ContainerKind::Init);
-            let own = self.view.pod().incarnation(&pod.uid);
-            for container in long_lived {
-                summary.total += 1;
-                let newest = own.and_then(|i| i.containers.iter().find(|c| c.name == container.name));
-                summary.running += usize::from(newest.is_some_and(|c| c.state.is_running()));
-            }
-            let telling = self.plan.waiting.iter().max_by_key(|(_, reason)| match reason {
-                WaitingReason::ContainerCreating => 0,
-                WaitingReason::PodInitializing => 1,
-                WaitingReason::CrashLoopBackOff { .. } => 2,
-                WaitingReason::Failed { .. } => 3,
-            });
-            summary.waiting = telling.map(|(name, reason)| (name.clone(), reason_word(reason)));
-        }
-        summary
-    }
-}
-
-fn reason_word(reason: &WaitingReason) -> &'static str {
-    match reason {
-        WaitingReason::ContainerCreating => "ContainerCreating",
-        WaitingReason::PodInitializing => "PodInitializing",
-        WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",
-        WaitingReason::Failed { reason, .. } => match *reason {
-            // A pull that failed is a back-off until it is tried again.
-            "ErrImagePull" => "ImagePullBackOff",
-            other => other,
-        },
+        known.picture()
     }
 }
 

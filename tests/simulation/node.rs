@@ -12,6 +12,7 @@ use kubelet_lite::{
         ContainerDetails,
         fake::{Call, FakeEngine, Fault, Verb},
     },
+    event::Recorder,
     manifest::Snapshot,
     plan::NodePolicy,
     time::Clock,
@@ -144,13 +145,15 @@ impl Node {
         }
         let client = self.engine.client();
         let facts = NodeFacts::new(self.root().to_path_buf(), node(), String::new());
+        let clock = Clock::simulated(self.clock.wall());
         let shared = Shared {
             engine: Limited(client.clone()),
             facts: watch::Sender::new(Arc::new(facts)),
             oom: watch::Sender::new(OomSupport::default()),
             volumes: VolumeManager::new(self.root()),
             applied: AppliedStore::new(self.root()),
-            clock: Clock::simulated(self.clock.wall()),
+            events: Recorder::new(clock.clone()),
+            clock,
             policy: NodePolicy::default(),
             starts: Semaphore::new(PARALLEL_STARTS),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),

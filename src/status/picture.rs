@@ -1,0 +1,100 @@
+//! What a worker publishes of its pod: values from which its status follows.
+
+use super::{Conditions, Waiting};
+use crate::pod::{ContainerName, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// All that the status of one pod is made from, as of one moment. Two are equal only if they share one
+/// copy of the manifest.
+#[derive(Clone, Debug)]
+pub struct PodPicture {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// The incarnation that is shown.
+    pub uid: PodUid,
+    /// The manifest it is shown with: what is wanted, else what it runs with; `None` when neither can be
+    /// read.
+    pub pod: Option<Arc<Pod>>,
+    /// What the engine has of its sandboxes, the newest first.
+    pub sandboxes: Vec<Sandbox>,
+    /// What the engine has of its containers, the newest first for each name.
+    pub containers: Vec<ContainerStatus>,
+    /// Why containers that should run do not.
+    pub waiting: BTreeMap<ContainerName, Waiting>,
+    /// What is known by probes; `None` where none are made, and a container that runs counts as ready.
+    pub probes: Option<ProbeVerdicts>,
+    /// Since when the pod is known: `metadata.creationTimestamp`, `status.startTime`.
+    pub created: jiff::Timestamp,
+    /// Since when its end is under way.
+    pub ending: Option<jiff::Timestamp>,
+    /// All its containers are done for good.
+    pub finished: bool,
+    /// `status.message`.
+    pub message: Option<String>,
+    /// `status.conditions`, with the moments at which they changed.
+    pub conditions: Conditions,
+}
+
+impl PodPicture {
+    /// This picture with its conditions as of `now`. A condition that is as it was in `previous`, the
+    /// picture published before, keeps its moment.
+    #[must_use]
+    pub fn settled(mut self, previous: Option<&Self>, now: jiff::Timestamp) -> Self {
+        let before = previous.filter(|p| p.uid == self.uid).map(|p| &p.conditions);
+        self.conditions = Conditions::of(&self, before, now);
+        self
+    }
+
+    /// Whether condition `Ready` is true.
+    pub fn is_ready(&self) -> bool {
+        self.conditions.is_true(super::READY)
+    }
+
+    /// The oldest thing the engine remembers of the pod, which is at least as old.
+    pub fn oldest_record(&self) -> Option<jiff::Timestamp> {
+        let sandboxes = self.sandboxes.iter().map(|s| &s.record);
+        let containers = self.containers.iter().map(|c| &c.record);
+        sandboxes.chain(containers).filter_map(|record| record.created_at).min()
+    }
+}
+
+impl PartialEq for PodPicture {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            key,
+            uid,
+            pod,
+            sandboxes,
+            containers,
+            waiting,
+            probes,
+            created,
+            ending,
+            finished,
+            message,
+            conditions,
+        } = self;
+        let same_manifest = match (pod, &other.pod) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        same_manifest
+            && (key, uid, created, ending, finished)
+                == (&other.key, &other.uid, &other.created, &other.ending, &other.finished)
+            && (sandboxes, containers) == (&other.sandboxes, &other.containers)
+            && (waiting, probes, message) == (&other.waiting, &other.probes, &other.message)
+            && *conditions == other.conditions
+    }
+}
+
+/// A picture as others see it: equal only to itself, so that comparing costs nothing.
+#[derive(Clone, Debug)]
+pub struct Published(pub Arc<PodPicture>);
+
+impl PartialEq for Published {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Published {}

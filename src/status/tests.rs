@@ -1,0 +1,525 @@
+//! Status row by row: what the engine has of a pod, and what is shown of it.
+
+use super::*;
+use crate::{
+    convert::NodeFacts,
+    plan::{Failure, LastResults, Target, WaitingReason},
+    pod::{
+        Attempt, ContainerId, ContainerState, ContainerStatus, ExitReason, ManifestSource, Node, Pod, PodUid,
+        ProbeKind, ProbeVerdict, Record, Sandbox,
+    },
+    time::{Clock, Timestamp},
+};
+use k8s_openapi::api::core::v1 as api;
+use std::{collections::BTreeMap, fmt::Write, sync::Arc, time::Duration};
+
+fn wall(second: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+/// A moment of this daemon's life.
+fn moment(second: u64) -> Timestamp {
+    Timestamp::from_duration(Clock::EPOCH + Duration::from_secs(second))
+}
+
+fn node() -> NodeFacts {
+    NodeFacts {
+        node_ip: "192.0.2.7".parse().ok(),
+        ..NodeFacts::new("/var/lib/kubelet-lite".into(), Node { name: "n1".into() }, "sha256:pause".into())
+    }
+}
+
+fn pod(spec: &str) -> Arc<Pod> {
+    let mut written: api::Pod =
+        serde_yaml::from_str("metadata: {name: web, uid: u1, labels: {app: web}, annotations: {note: kept}}").unwrap();
+    written.spec = Some(serde_yaml::from_str(spec).unwrap());
+    let source = ManifestSource { path: "/m/web.yaml".into(), document: 0 };
+    Arc::new(Pod::from_manifest(written, source, &Node { name: "n1".into() }).unwrap())
+}
+
+fn record(started: Option<i64>, finished: Option<i64>) -> Record {
+    Record {
+        created_at: Some(wall(started.unwrap_or(0))),
+        started_at: started.map(wall),
+        finished_at: finished.map(wall),
+        image: "made:1".into(),
+        image_id: "sha256:image".into(),
+        error: String::new(),
+    }
+}
+
+/// A pod whose sandbox runs and that has no container yet.
+struct Stage {
+    picture: PodPicture,
+}
+
+impl Stage {
+    fn new(spec: &str) -> Self {
+        let pod = pod(spec);
+        let sandbox = Sandbox {
+            id: "sandbox-0".into(),
+            attempt: Attempt(0),
+            hash: None,
+            state: ContainerState::Running { started_at: moment(0) },
+            ips: vec!["172.17.0.5".parse().unwrap()],
+            record: Arc::new(record(Some(0), None)),
+        };
+        let picture = PodPicture {
+            key: pod.key.clone(),
+            uid: pod.uid.clone(),
+            pod: Some(pod),
+            sandboxes: vec![sandbox],
+            containers: Vec::new(),
+            waiting: BTreeMap::new(),
+            probes: None,
+            created: wall(0),
+            ending: None,
+            finished: false,
+            message: None,
+            conditions: Conditions::default(),
+        };
+        Self { picture }
+    }
+
+    /// The newest instance so far of a container.
+    fn with(mut self, name: &str, attempt: u32, state: ContainerState, record: Record) -> Self {
+        let kind = self.picture.pod.as_ref().unwrap().container(&name.into()).unwrap().kind;
+        self.picture.containers.insert(
+            0,
+            ContainerStatus {
+                id: ContainerId::new(format!("{name}-{attempt}")),
+                name: name.into(),
+                kind,
+                attempt: Attempt(attempt),
+                sandbox_id: "sandbox-0".into(),
+                hash: None,
+                backoff: None,
+                grace: None,
+                state,
+                record: Arc::new(record),
+            },
+        );
+        self
+    }
+
+    fn running(self, name: &str, attempt: u32, since: u64) -> Self {
+        let at = i64::try_from(since).unwrap();
+        self.with(name, attempt, ContainerState::Running { started_at: moment(since) }, record(Some(at), None))
+    }
+
+    fn exited(self, name: &str, attempt: u32, code: i64) -> Self {
+        let reason = if code == 0 { ExitReason::Completed } else { ExitReason::Error };
+        self.ended(name, attempt, code, reason)
+    }
+
+    fn ended(self, name: &str, attempt: u32, code: i64, reason: ExitReason) -> Self {
+        let ran_for = Duration::from_secs(2);
+        let state = ContainerState::Exited { code, reason, ran_for, finished_at: moment(5) };
+        self.with(name, attempt, state, record(Some(3), Some(5)))
+    }
+
+    fn waits(mut self, name: &str, reason: Option<&'static str>, message: &str) -> Self {
+        self.picture.waiting.insert(name.into(), Waiting { reason, message: message.into() });
+        self
+    }
+
+    fn probed(mut self, verdicts: &[(&str, ProbeKind, ProbeVerdict)]) -> Self {
+        let verdicts = verdicts.iter().map(|(id, kind, verdict)| ((ContainerId::new(*id), *kind), *verdict));
+        self.picture.probes = Some(verdicts.collect());
+        self
+    }
+
+    fn finished(mut self) -> Self {
+        self.picture.finished = true;
+        self.picture.sandboxes[0].state = ContainerState::Exited {
+            code: 0,
+            reason: ExitReason::Completed,
+            ran_for: Duration::ZERO,
+            finished_at: moment(6),
+        };
+        self
+    }
+
+    fn no_sandbox(mut self) -> Self {
+        self.picture.sandboxes.clear();
+        self
+    }
+
+    fn status(&self) -> api::PodStatus {
+        pod_status(&self.picture.clone().settled(None, wall(60)), &node(), &Messages::new())
+    }
+
+    /// The status in short.
+    fn short(&self) -> String {
+        let status = self.status();
+        let mut text = status.phase.clone().unwrap();
+        let conditions = status.conditions.unwrap();
+        let not: Vec<&str> = conditions.iter().filter(|c| c.status == "False").map(|c| c.type_.as_str()).collect();
+        write!(text, "; not {}", if not.is_empty() { "any".into() } else { not.join(",") }).unwrap();
+        for c in status.init_container_statuses.iter().flatten().chain(status.container_statuses.iter().flatten()) {
+            let flags = match (c.started, c.ready) {
+                (Some(true), true) => "ready",
+                (Some(true), false) => "started",
+                (_, true) => "done",
+                (_, false) => "-",
+            };
+            write!(text, "\n{} {flags} x{}: {}", c.name, c.restart_count, word(c.state.as_ref())).unwrap();
+            if c.last_state.is_some() {
+                write!(text, ", last {}", word(c.last_state.as_ref())).unwrap();
+            }
+        }
+        text
+    }
+}
+
+fn word(state: Option<&api::ContainerState>) -> String {
+    match state.cloned().unwrap_or_default() {
+        api::ContainerState { running: Some(_), .. } => "running".into(),
+        api::ContainerState { terminated: Some(end), .. } => format!("{} {}", end.reason.unwrap(), end.exit_code),
+        api::ContainerState { waiting: Some(waiting), .. } => waiting.reason.unwrap(),
+        _ => "nothing".into(),
+    }
+}
+
+fn check(cases: Vec<(&str, Stage, &str)>) {
+    for (what, stage, expected) in cases {
+        let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+        assert_eq!(stage.short().lines().collect::<Vec<_>>(), expected, "{what}");
+    }
+}
+
+const TWO: &str = "{containers: [{name: log, image: 'log:1'}, {name: app, image: 'app:1'}]}";
+const ONE: &str = "{containers: [{name: app, image: 'app:1'}]}";
+const INIT: &str = "{initContainers: [{name: setup, image: 'i:1'}, {name: mesh, image: 'i:1', restartPolicy: Always}],
+                     containers: [{name: app, image: 'app:1'}]}";
+
+#[test]
+fn starting_running_and_restarting() {
+    check(vec![
+        (
+            "nothing yet",
+            Stage::new(TWO).no_sandbox(),
+            "Pending; not PodReadyToStartContainers,Ready,ContainersReady
+             app - x0: ContainerCreating
+             log - x0: ContainerCreating",
+        ),
+        (
+            "one made, one pulled in vain",
+            Stage::new(TWO).with("log", 0, ContainerState::Created, record(None, None)).waits("log", None, "").waits(
+                "app",
+                Some("ImagePullBackOff"),
+                "away",
+            ),
+            "Pending; not Ready,ContainersReady
+             app - x0: ImagePullBackOff
+             log - x0: ContainerCreating",
+        ),
+        (
+            "one runs, one is on its way",
+            Stage::new(TWO).running("log", 0, 1).waits("app", None, ""),
+            "Pending; not Ready,ContainersReady
+             app - x0: ContainerCreating
+             log ready x0: running",
+        ),
+        (
+            "both run",
+            Stage::new(TWO).running("log", 0, 1).running("app", 0, 2),
+            "Running; not any
+             app ready x0: running
+             log ready x0: running",
+        ),
+        (
+            "one has ended and waits for its back-off",
+            Stage::new(TWO).running("log", 0, 1).exited("app", 3, 1).waits("app", Some("CrashLoopBackOff"), ""),
+            "Running; not Ready,ContainersReady
+             app - x3: CrashLoopBackOff, last Error 1
+             log ready x0: running",
+        ),
+        (
+            "all have ended and one is being started again",
+            Stage::new(ONE).exited("app", 0, 1).exited("app", 1, 0).waits("app", None, ""),
+            "Running; not Ready,ContainersReady
+             app - x1: Completed 0, last Error 1",
+        ),
+        (
+            "made again",
+            Stage::new(ONE).ended("app", 0, 137, ExitReason::OomKilled).with(
+                "app",
+                1,
+                ContainerState::Created,
+                record(None, None),
+            ),
+            "Running; not Ready,ContainersReady
+             app - x1: ContainerCreating, last OOMKilled 137",
+        ),
+        (
+            "an edit waits for its image beside the container that runs",
+            Stage::new(ONE).running("app", 0, 1).waits("app", Some("ImagePullBackOff"), "away"),
+            "Running; not any
+             app ready x0: running",
+        ),
+        (
+            "in a state that can not be trusted",
+            Stage::new(ONE).with("app", 0, ContainerState::Unknown, record(Some(1), None)),
+            "Running; not Ready,ContainersReady
+             app - x0: ContainerStatusUnknown 137",
+        ),
+        (
+            "could not be started",
+            Stage::new(ONE).ended("app", 0, 127, ExitReason::ContainerCannotRun),
+            "Running; not Ready,ContainersReady
+             app - x0: ContainerCannotRun 127",
+        ),
+    ]);
+}
+
+#[test]
+fn init_containers_and_sidecars() {
+    check(vec![
+        (
+            "nothing yet",
+            Stage::new(INIT),
+            "Pending; not Initialized,Ready,ContainersReady
+             setup - x0: PodInitializing
+             mesh - x0: PodInitializing
+             app - x0: PodInitializing",
+        ),
+        (
+            "the first runs",
+            Stage::new(INIT).running("setup", 0, 1),
+            "Pending; not Initialized,Ready,ContainersReady
+             setup started x0: running
+             mesh - x0: PodInitializing
+             app - x0: PodInitializing",
+        ),
+        (
+            "the first failed and waits",
+            Stage::new(INIT).exited("setup", 2, 1).waits("setup", Some("CrashLoopBackOff"), ""),
+            "Pending; not Initialized,Ready,ContainersReady
+             setup - x2: CrashLoopBackOff, last Error 1
+             mesh - x0: PodInitializing
+             app - x0: PodInitializing",
+        ),
+        (
+            "the sidecar runs",
+            Stage::new(INIT).exited("setup", 0, 0).running("mesh", 0, 6),
+            "Pending; not Ready,ContainersReady
+             setup done x0: Completed 0
+             mesh ready x0: running
+             app - x0: PodInitializing",
+        ),
+        (
+            "all run",
+            Stage::new(INIT).exited("setup", 0, 0).running("mesh", 0, 6).running("app", 0, 7),
+            "Running; not any
+             setup done x0: Completed 0
+             mesh ready x0: running
+             app ready x0: running",
+        ),
+        (
+            "the record of the init container is gone",
+            Stage::new(INIT).running("mesh", 0, 6).running("app", 0, 7),
+            "Running; not any
+             setup done x0: Completed 0
+             mesh ready x0: running
+             app ready x0: running",
+        ),
+        (
+            "the sidecar crashes beside the app",
+            Stage::new(INIT).exited("setup", 0, 0).running("app", 0, 7).exited("mesh", 1, 2).waits(
+                "mesh",
+                Some("CrashLoopBackOff"),
+                "",
+            ),
+            "Running; not Ready,ContainersReady
+             setup done x0: Completed 0
+             mesh - x1: CrashLoopBackOff, last Error 2
+             app ready x0: running",
+        ),
+        (
+            "init failed for good",
+            Stage::new(INIT).exited("setup", 0, 1).finished(),
+            "Failed; not PodReadyToStartContainers,Initialized,Ready,ContainersReady
+             setup - x0: Error 1
+             mesh - x0: PodInitializing
+             app - x0: PodInitializing",
+        ),
+    ]);
+}
+
+#[test]
+fn pods_that_come_to_an_end() {
+    check(vec![
+        (
+            "one of two is done, as restartPolicy OnFailure has it",
+            Stage::new(TWO).exited("app", 0, 0).running("log", 0, 1),
+            "Running; not Ready,ContainersReady
+             app - x0: Completed 0
+             log ready x0: running",
+        ),
+        (
+            "all are done",
+            Stage::new(TWO).exited("app", 0, 0).exited("log", 0, 0).finished(),
+            "Succeeded; not PodReadyToStartContainers,Ready,ContainersReady
+             app - x0: Completed 0
+             log - x0: Completed 0",
+        ),
+        (
+            "one failed",
+            Stage::new(TWO).exited("app", 0, 0).exited("log", 0, 3).finished(),
+            "Failed; not PodReadyToStartContainers,Ready,ContainersReady
+             app - x0: Completed 0
+             log - x0: Error 3",
+        ),
+    ]);
+}
+
+#[test]
+fn probes_say_what_is_started_and_ready() {
+    use ProbeKind::{Readiness, Startup};
+    use ProbeVerdict::{Failure, Success};
+    let probed = "{containers: [{name: app, image: 'app:1', startupProbe: {tcpSocket: {port: 80}}, readinessProbe: {tcpSocket: {port: 80}}}]}";
+    let ours = || Stage::new(probed).running("app", 0, 5);
+    let adopted = || {
+        let long_ago = ContainerState::Running { started_at: Timestamp::default() };
+        Stage::new(probed).with("app", 0, long_ago, record(Some(0), None))
+    };
+    for (what, stage, started, ready) in [
+        ("nobody probes", ours(), true, true),
+        ("no verdict yet", ours().probed(&[]), false, false),
+        ("started", ours().probed(&[("app-0", Startup, Success)]), true, false),
+        ("ready", ours().probed(&[("app-0", Startup, Success), ("app-0", Readiness, Success)]), true, true),
+        ("not ready", ours().probed(&[("app-0", Startup, Success), ("app-0", Readiness, Failure)]), true, false),
+        ("ready before it is started", ours().probed(&[("app-0", Readiness, Success)]), false, false),
+        ("another instance's", ours().probed(&[("app-9", Startup, Success)]), false, false),
+        ("it ran before us", adopted().probed(&[]), true, true),
+        ("it ran before us and is not ready now", adopted().probed(&[("app-0", Readiness, Failure)]), true, false),
+    ] {
+        let status = &stage.status().container_statuses.unwrap()[0];
+        assert_eq!((status.started, status.ready), (Some(started), ready), "{what}");
+    }
+}
+
+#[test]
+fn a_condition_keeps_its_moment_until_it_changes() {
+    let since = |picture: &PodPicture| {
+        let conditions = pod_status(picture, &node(), &Messages::new()).conditions.unwrap();
+        let moment =
+            |c: &api::PodCondition| c.last_transition_time.as_ref().unwrap().0.duration_since(wall(0)).as_secs();
+        conditions.iter().map(|c| format!("{} {} {}", c.type_, c.status, moment(c))).collect::<Vec<_>>()
+    };
+    // Found running by a daemon that has just come: since the engine says so.
+    let running = Stage::new(ONE).running("app", 0, 5).picture.settled(None, wall(60));
+    let expected = [
+        "PodReadyToStartContainers True 0",
+        "Initialized True 0",
+        "Ready True 5",
+        "ContainersReady True 5",
+        "PodScheduled True 0",
+    ];
+    assert_eq!(since(&running), expected);
+    let later = running.clone().settled(Some(&running), wall(70));
+    assert_eq!(since(&later), expected);
+    let ended = Stage::new(ONE).exited("app", 0, 1).picture.settled(Some(&later), wall(80));
+    assert_eq!(since(&ended)[2..4], ["Ready False 80", "ContainersReady False 80"]);
+    let again = Stage::new(ONE).running("app", 1, 90).picture.settled(Some(&ended), wall(91));
+    assert_eq!(since(&again)[1..4], ["Initialized True 0", "Ready True 91", "ContainersReady True 91"]);
+    // Another incarnation is another pod.
+    let mut other = again.clone();
+    other.uid = PodUid::new("u2");
+    let other = other.settled(Some(&again), wall(100));
+    assert_eq!(since(&other)[2], "Ready True 90");
+}
+
+#[test]
+fn words_and_messages_of_waiting() {
+    let pod = pod(ONE);
+    let container = &pod.containers[0];
+    let until = moment(0);
+    let failed = |target, reason| {
+        let failure = Failure { failures: 1, at: until, reason, message: "why".into() };
+        LastResults::from([(target, failure)])
+    };
+    let image = || Target::Image("app:1".into());
+    let own = || Target::Container("u1".into(), "app".into());
+    let sandbox = || Target::Sandbox("u1".into());
+    let delay = Duration::from_secs(80);
+    for (waits, results, reason, message) in [
+        (WaitingReason::ContainerCreating, LastResults::new(), None, ""),
+        (
+            WaitingReason::CrashLoopBackOff { delay, until },
+            LastResults::new(),
+            Some("CrashLoopBackOff"),
+            "back-off 1m20s restarting failed container=app pod=web-n1_default(u1)",
+        ),
+        (
+            WaitingReason::Failed { reason: "ErrImagePull", until },
+            failed(image(), "ErrImagePull"),
+            Some("ImagePullBackOff"),
+            "Back-off pulling image \"app:1\": ErrImagePull: why",
+        ),
+        // While it is tried again.
+        (WaitingReason::ContainerCreating, failed(image(), "ErrImagePull"), Some("ErrImagePull"), "why"),
+        (
+            WaitingReason::Failed { reason: "CreateContainerConfigError", until },
+            failed(own(), "CreateContainerConfigError"),
+            Some("CreateContainerConfigError"),
+            "why",
+        ),
+        (
+            WaitingReason::Failed { reason: "FailedCreatePodSandBox", until },
+            failed(sandbox(), "FailedCreatePodSandBox"),
+            None,
+            "FailedCreatePodSandBox: why",
+        ),
+        (WaitingReason::PodInitializing, failed(own(), "FailedMount"), None, "FailedMount: why"),
+    ] {
+        let found = waiting(&pod, container, &waits, &results);
+        assert_eq!((found.reason, found.message.as_str()), (reason, message), "{waits:?}");
+    }
+    for (seconds, text) in [(0, "0s"), (10, "10s"), (60, "1m0s"), (300, "5m0s"), (3600, "1h0m0s")] {
+        assert_eq!(waiting::go_duration(Duration::from_secs(seconds)), text);
+    }
+}
+
+#[test]
+fn the_whole_object() {
+    let spec = "{
+        initContainers: [{name: setup, image: 'setup:1'}],
+        containers: [{name: web, image: 'web:1', resources: {limits: {cpu: '1', memory: 1Gi}}}, {name: log, image: 'log:1'}]}";
+    let mut stage = Stage::new(spec)
+        .exited("setup", 0, 0)
+        .running("log", 0, 6)
+        .exited("web", 0, 0)
+        .exited("web", 1, 2)
+        .waits("web", Some("CrashLoopBackOff"), "back-off 10s restarting failed container=web pod=web-n1_default(u1)");
+    stage.picture.message = Some("a word to the operator".into());
+    let messages = Messages::from([("web-1".into(), "could not open /data".into())]);
+    let picture = stage.picture.settled(None, wall(60));
+    insta::assert_yaml_snapshot!(api_pod(&picture, &node(), &messages));
+    let ending = PodPicture { ending: Some(wall(70)), ..picture.clone() };
+    let metadata = api_pod(&ending, &node(), &messages).metadata;
+    assert_eq!(metadata.deletion_timestamp, Some(time(wall(100))));
+    assert_eq!(metadata.deletion_grace_period_seconds, Some(30));
+    // Neither manifest nor labels can be read.
+    let unread = PodPicture { pod: None, ..picture };
+    let shown = api_pod(&unread, &node(), &messages);
+    let names: Vec<_> = shown.spec.unwrap().containers.into_iter().map(|c| c.name).collect();
+    assert_eq!(names, ["log", "web"]);
+    assert_eq!(shown.status.unwrap().container_statuses.unwrap().len(), 2);
+}
+
+#[test]
+fn addresses() {
+    let of = |stage: &Stage| {
+        let status = stage.status();
+        (status.host_ip, status.pod_ip, status.pod_ips.map_or(0, |ips| ips.len()))
+    };
+    let host = Some("192.0.2.7".to_owned());
+    assert_eq!(of(&Stage::new(ONE)), (host.clone(), Some("172.17.0.5".into()), 1));
+    assert_eq!(of(&Stage::new(ONE).finished()), (host.clone(), None, 0));
+    let mut shared = Stage::new("{hostNetwork: true, containers: [{name: app, image: i}]}");
+    shared.picture.sandboxes[0].ips.clear();
+    assert_eq!(of(&shared), (host.clone(), host, 1));
+    assert!(shared.picture.clone().settled(None, wall(1)).conditions.is_true("PodReadyToStartContainers"));
+}

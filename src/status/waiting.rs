@@ -1,0 +1,87 @@
+//! `state.waiting`: why a container that should run does not, in the kubelet's words.
+
+use crate::{
+    plan::{Failure, LastResults, Target, WaitingReason},
+    pod::{Container, Pod},
+};
+use std::time::Duration;
+
+/// `ContainerStateWaiting`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// As in `CrashLoopBackOff`. `None`: on its way, for which the word depends on the pod.
+    pub reason: Option<&'static str>,
+    /// The whole story; may be empty.
+    pub message: String,
+}
+
+/// What is shown of a container that waits. `results` are the failures since the last success: while a
+/// failed action is under way again, its failure still is what is known of it.
+pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results: &LastResults) -> Waiting {
+    match reason {
+        WaitingReason::ContainerCreating | WaitingReason::PodInitializing => {
+            match failure(pod, container, results, None) {
+                Some(failure) => failed(container, failure.reason, false, Some(failure)),
+                None => Waiting { reason: None, message: String::new() },
+            }
+        }
+        WaitingReason::CrashLoopBackOff { delay, .. } => Waiting {
+            reason: Some("CrashLoopBackOff"),
+            message: format!(
+                "back-off {} restarting failed container={} pod={}_{}({})",
+                go_duration(*delay),
+                container.name,
+                pod.key.name,
+                pod.key.namespace,
+                pod.uid
+            ),
+        },
+        WaitingReason::Failed { reason, .. } => {
+            failed(container, reason, true, failure(pod, container, results, Some(reason)))
+        }
+    }
+}
+
+/// The failure that a container waits for: its image's, its own, its sandbox's.
+fn failure<'a>(
+    pod: &Pod,
+    container: &Container,
+    results: &'a LastResults,
+    reason: Option<&str>,
+) -> Option<&'a Failure> {
+    let targets = [
+        Target::Image(container.image.clone()),
+        Target::Container(pod.uid.clone(), container.name.clone()),
+        Target::Sandbox(pod.uid.clone()),
+    ];
+    let mut known = targets.iter().filter_map(|target| results.get(target));
+    known.find(|failure| reason.is_none_or(|reason| failure.reason == reason))
+}
+
+fn failed(container: &Container, reason: &'static str, backing_off: bool, failure: Option<&Failure>) -> Waiting {
+    let message = failure.map(|f| f.message.as_str()).unwrap_or_default();
+    match reason {
+        "ErrImagePull" if backing_off => Waiting {
+            reason: Some("ImagePullBackOff"),
+            message: format!("Back-off pulling image \"{}\": ErrImagePull: {message}", container.image),
+        },
+        reason if is_of_the_container(reason) => Waiting { reason: Some(reason), message: message.to_owned() },
+        // The kubelet shows what fails for the pod as a whole in its events only.
+        reason => Waiting { reason: None, message: format!("{reason}: {message}") },
+    }
+}
+
+/// Whether a failure's word is one of those for a container's `state.waiting`.
+fn is_of_the_container(reason: &str) -> bool {
+    !matches!(reason, "FailedCreatePodSandBox" | "FailedMount" | "KillPodSandboxError" | "KillContainerError")
+}
+
+/// A duration as Go prints it: `10s`, `1m20s`, `5m0s`.
+pub(super) fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m{seconds}s"),
+        (hours, minutes, seconds) => format!("{hours}h{minutes}m{seconds}s"),
+    }
+}
