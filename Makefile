@@ -18,6 +18,8 @@ DEMO ?= interactive
 deps := packaging/deps.sh
 build_deps := cc=build-essential
 demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
+# What the package is tested with, beside what it is built with.
+package_deps := lintian=lintian mmdebstrap=mmdebstrap
 engine_deps := dockerd=docker.io iptables=iptables ip=iproute2
 # A machine's own switch must not leave tests out.
 unexport KUBELET_LITE_TEST_ENGINE
@@ -48,11 +50,11 @@ demo: ## the same, playing a story through by itself; fails if anything is not a
 	@$(MAKE) run DEMO=auto </dev/null
 
 .PHONY: test
-test: deps lint doc doctest demo test-all ## everything CI runs; installs what it lacks
+test: deps lint doc doctest demo test-all test-deb ## everything CI runs; installs what it lacks
 
 .PHONY: deps
 deps: ## install what tests need and this machine lacks (Debian packages; rustfmt and clippy)
-	@$(deps) $(build_deps) $(demo_deps) $(engine_deps)
+	@$(deps) $(build_deps) $(demo_deps) $(engine_deps) $(package_deps)
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 
 .PHONY: check
@@ -108,13 +110,36 @@ bench: ## what the daemon adds to the bare engine, as ratios; prints a table, ju
 	$(call step,benchmark on a private Docker Engine)
 	$(CARGO) bench --locked --bench node
 
+.PHONY: release
+release:
+	$(call step,release build)
+	$(CARGO) build --locked --release
+	$(CARGO) run --locked --release --quiet --package kubelet-lite-manuals -- $(TARGET)/manuals
+
+.PHONY: deb
+deb: ## the Debian package, into target/debian; the same bytes from the same sources and compiler
+	@$(deps) $(build_deps)
+	@$(MAKE) release
+	$(call step,package)
+	packaging/deb/build.sh $(TARGET)/release/kubelet-lite $(TARGET)/manuals $(TARGET)/debian
+
+.PHONY: test-deb
+test-deb: ## the package: lintian, files, life of an installation in a chroot (root)
+	@$(deps) $(build_deps) $(package_deps)
+	@rm -rf $(TARGET)/debian
+	@$(MAKE) deb
+	$(call step,the package)
+	packaging/deb/test.sh $(TARGET)/debian/*.deb $(TARGET)/manuals
+
 .PHONY: install
-install: ## release build, unit and manifest directory below DESTDIR and prefix=/usr/local
+install: ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local
 	$(CARGO) build --locked --release
 	install -D -m 755 $(TARGET)/release/kubelet-lite $(DESTDIR)$(prefix)/bin/kubelet-lite
 	install -d -m 755 $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)/etc/kubernetes/manifests
 	sed 's|/usr/bin/kubelet-lite|$(prefix)/bin/kubelet-lite|' systemd/kubelet-lite.service \
 		>$(DESTDIR)$(prefix)/lib/systemd/system/kubelet-lite.service
+	[ -e $(DESTDIR)/etc/kubernetes/kubelet-lite.yaml ] || \
+		install -D -m 644 packaging/deb/kubelet-lite.yaml $(DESTDIR)/etc/kubernetes/kubelet-lite.yaml
 	install -D -m 644 LICENSE $(DESTDIR)$(prefix)/share/doc/kubelet-lite/LICENSE
 
 .PHONY: clean

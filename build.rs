@@ -58,7 +58,10 @@ fn compile(output: &Path, linker: &[&str]) -> Result<(), String> {
     // Flags meant for the daemon do not fit a program without a standard library.
     rustc.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS");
     rustc.args(["--edition=2024", "--crate-type=bin", "--crate-name=pause"]).args(FLAGS).args(linker);
-    if target != host {
+    // It needs nothing of the target but its architecture. On the host's it is compiled for the host, since
+    // targets with a C library of their own (musl) would link that library's start code as well.
+    let architecture = |triple: &str| triple.split('-').next().map(str::to_owned);
+    if architecture(&target) != architecture(&host) {
         rustc.args(["--target", &target]);
     }
     let result = rustc.arg("-o").arg(output).arg(SOURCE).output();

@@ -4,9 +4,10 @@
 
 use clap::CommandFactory;
 use kubelet_lite::{
-    cli::Cli,
+    cli::{Cli, Options},
     exit::ExitStatus,
     manifest::parse::{ParseOptions, parse_file},
+    settings::settle,
 };
 use std::{
     collections::BTreeMap,
@@ -121,4 +122,38 @@ fn what_the_troubleshooting_table_quotes_is_said_by_the_program() {
         }
     }
     assert!(quotes > 8, "{quotes}");
+}
+
+/// Lines that are commented out but would be YAML: `#maxPods: 110`, not `# How many`.
+fn with_defaults_written_out(configuration: &str) -> String {
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if !rest.starts_with(' ') || rest.starts_with("  ") => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    configuration.lines().map(|line| uncomment(line) + "\n").collect()
+}
+
+#[test]
+fn the_packaged_configuration_shows_every_field_at_its_default() {
+    let path = Path::new("/etc/kubernetes/kubelet-lite.yaml");
+    let packaged = read("packaging/deb/kubelet-lite.yaml");
+    let settled = |text: &str| settle(&Options::default(), Some((path, text)), "n").unwrap();
+    let (settings, notices) = settled(&packaged);
+    assert!(notices.is_empty(), "{notices:?}");
+    assert_eq!(settings.pod_manifest_path, Path::new("/etc/kubernetes/manifests"));
+
+    let written_out = with_defaults_written_out(&packaged);
+    assert_eq!(settled(&written_out), (settings, Vec::new()));
+    let shown: serde_json::Value = serde_yaml::from_str(&written_out).unwrap();
+    let readme = read("README.md");
+    let fields = shown.as_object().unwrap().keys().filter(|field| !["apiVersion", "kind"].contains(&field.as_str()));
+    for field in fields {
+        assert!(readme.contains(&format!("`{field}")), "{field}");
+    }
+}
+
+#[test]
+fn the_changelog_of_the_package_is_of_this_version() {
+    let changelog = read("packaging/deb/changelog");
+    assert!(changelog.starts_with(&format!("kubelet-lite ({}) ", env!("CARGO_PKG_VERSION"))), "{changelog}");
 }
