@@ -157,11 +157,13 @@ impl<E: Engine> PodWorker<E> {
             }
             self.take_wish();
             let plan = self.decide();
-            if plan.done {
+            // What could not be looked at may be there.
+            let is_paused = self.is_paused();
+            if plan.done && !is_paused {
                 return WorkerEnd::Gone;
             }
             let wake = plan.wake_at;
-            let actions = if self.is_paused() { Vec::new() } else { plan.actions.clone() };
+            let actions = if is_paused { Vec::new() } else { plan.actions.clone() };
             self.note_plan(plan);
             for action in actions {
                 self.begin(action);

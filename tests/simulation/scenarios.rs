@@ -181,6 +181,19 @@ pub fn all() -> Vec<Scenario> {
             vec![Put("web", vec![full()]), Settle, Detach, Delete("web"), Pass(30), StartDaemon, Settle],
         ),
         scenario(
+            "removed while the daemon is down, and replaced when it is back",
+            vec![
+                Put("web", vec![web()]),
+                Settle,
+                KillDaemon,
+                Delete("web"),
+                StartDaemon,
+                Pass(1),
+                Put("web", vec![web().with(|p| p.hostname = Some("other"))]),
+                Settle,
+            ],
+        ),
+        scenario(
             "death of the sandbox",
             vec![
                 First("full", "app2", vec![Behaviour::exits(1, secs(1)); 2]),

@@ -49,9 +49,10 @@ pub fn no_stop_without_a_reason(story: &Story) -> Vec<String> {
                 reasons.is_empty().then(|| "stopped for nothing".to_owned())
             }
             // What is removed while it runs dies in the same moment, and nobody asked it to stop.
-            What::Died { code: 137, .. } => {
+            What::Died { code: 137, oom: false } => {
                 let next = story.history.iter().skip_while(|e| !std::ptr::eq(*e, entry)).nth(1);
-                let removed = next.is_some_and(|e| e.id == entry.id && e.call == entry.call && e.what == What::Removed);
+                let same_call = |e: &HistoryEntry| (&e.id, e.call, e.at) == (&entry.id, entry.call, entry.at);
+                let removed = next.is_some_and(|e| same_call(e) && e.what == What::Removed);
                 let by_hand = ledger.reasons(&entry.id).contains(&Reason::ByHand);
                 (removed && !by_hand && instance.live).then(|| "removed while it runs".to_owned())
             }

@@ -33,18 +33,24 @@ pub fn one_live_container(story: &Story) -> Vec<String> {
 }
 
 /// (c) In each sandbox: an init container is made when those before it ended well, an app when all did and
-/// the sidecars were started; and once an app was made, no init container is made again.
+/// the sidecars were started; and once an app was made, no init container is made again, unless the
+/// operator removed every trace of the apps.
 pub fn init_before_apps(story: &Story) -> Vec<String> {
     let mut broken = Vec::new();
     let mut declared: BTreeMap<&str, Arc<Pod>> = BTreeMap::new();
     let mut done: BTreeSet<(&str, &str)> = BTreeSet::new();
-    let mut initialized: BTreeSet<&str> = BTreeSet::new();
+    // The apps made in each sandbox, by id.
+    let mut apps: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let mut wished = BTreeMap::new();
     for step in story.steps() {
         let (entry, who) = match step {
             Step::Deed(note) => {
-                if let Deed::Wish(pods) = &note.deed {
-                    wished.extend(pods.values().map(|pod| (pod.uid.to_string(), pod.clone())));
+                match &note.deed {
+                    Deed::Wish(pods) => wished.extend(pods.values().map(|pod| (pod.uid.to_string(), pod.clone()))),
+                    Deed::ByHand { id, what: "remove" } => apps.values_mut().for_each(|ids| {
+                        ids.remove(id.as_str());
+                    }),
+                    _ => {}
                 }
                 continue;
             }
@@ -64,11 +70,11 @@ pub fn init_before_apps(story: &Story) -> Vec<String> {
                 for missing in before(pod, who).filter(|name| !done.contains(&(sandbox, *name))) {
                     complain(format!("made before {missing} was done"));
                 }
-                if who.kind == Kind::Init && initialized.contains(sandbox) {
+                if who.kind == Kind::Init && apps.get(sandbox).is_some_and(|ids| !ids.is_empty()) {
                     complain("made after an app".into());
                 }
                 if who.kind == Kind::App {
-                    initialized.insert(sandbox);
+                    apps.entry(sandbox).or_default().insert(&entry.id);
                 }
             }
             (What::Started, Kind::Sidecar) | (What::Died { code: 0, oom: false }, Kind::Init) => {
