@@ -13,9 +13,11 @@ use crate::{
     },
     plan::NodePolicy,
     pod::Node,
+    report,
     settings::Settings,
     systemd,
     time::Clock,
+    volume,
     volume::{AppliedStore, VolumeManager},
     worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
 };
@@ -100,6 +102,16 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     facts.network.clone_from(&settings.network);
     facts.seccomp_default = settings.seccomp_default;
     facts.node_ip = settings.node_ip;
+    facts.environment_key = match volume::environment_key(&settings.root_dir) {
+        Ok(key) => Some(key),
+        Err(error) => {
+            warn!(
+                "it can not be told which environments are from before a change of a ConfigMap or Secret: {}",
+                report(&error)
+            );
+            None
+        }
+    };
     Ok(Shared {
         engine,
         facts: watch::channel(Arc::new(facts)).0,

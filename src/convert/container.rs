@@ -5,7 +5,7 @@ use super::{
     env::{self, Scope},
     error::Subject,
     labels::ContainerLabels,
-    mounts, resources,
+    mounts, references, resources,
     sandbox::{check_identity, never_restart, no_healthcheck},
     security,
 };
@@ -53,7 +53,8 @@ pub fn container_body(
     resources::apply(&mut host, pod, container, subject, node)?;
     security::apply(&mut host, pod, container, subject, node)?;
     let stop_signal = api.lifecycle.as_ref().and_then(|l| l.stop_signal.clone());
-    let labels = ContainerLabels::of(pod, container, sandbox.id, attempt, backoff);
+    let mut labels = ContainerLabels::of(pod, container, sandbox.id, attempt, backoff);
+    labels.environment = references::environment_hash(pod, api, node, subject)?;
     Ok(ContainerCreateBody {
         user: Some(security::user(pod, container, image, subject)?),
         env: Some(environment.into_list()).filter(|list| !list.is_empty()),

@@ -1,23 +1,47 @@
-//! A container's environment: `env` in order, with references expanded and the downward API filled in.
+//! A container's environment: `envFrom`, then `env` in order, with references expanded and the downward
+//! API filled in.
 
-use super::{ConvertError, NodeFacts, SandboxFacts, error::Subject, expand};
+use super::{
+    ConvertError, NodeFacts, SandboxFacts,
+    error::Subject,
+    expand,
+    references::{self, References, Taken},
+};
 use crate::pod::{Container, Pod, quantity::Quantity};
 use k8s_openapi::api::core::v1 as api;
 use std::{collections::BTreeMap, net::IpAddr};
 
-/// Name and value of each variable, in the order of the manifest; the last entry of a name wins.
+/// The variables, in the order of the manifest; the last entry of a name wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Environment(Vec<(String, String)>);
+pub(super) struct Environment(Vec<Variable>);
+
+#[derive(Clone, PartialEq, Eq)]
+struct Variable {
+    name: String,
+    value: String,
+    /// Its value is a Secret's, or has one in it: it may be told to the container alone.
+    confidential: bool,
+}
+
+impl std::fmt::Debug for Variable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
 
 impl Environment {
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.find(name).map(|variable| variable.value.as_str())
     }
 
-    fn set(&mut self, name: &str, value: String) {
-        match self.0.iter_mut().find(|(n, _)| n == name) {
-            Some(entry) => entry.1 = value,
-            None => self.0.push((name.to_owned(), value)),
+    fn find(&self, name: &str) -> Option<&Variable> {
+        self.0.iter().find(|variable| variable.name == name)
+    }
+
+    fn set(&mut self, name: &str, value: String, confidential: bool) {
+        match self.0.iter_mut().find(|variable| variable.name == name) {
+            Some(variable) => (variable.value, variable.confidential) = (value, confidential),
+            None => self.0.push(Variable { name: name.to_owned(), value, confidential }),
         }
     }
 
@@ -26,9 +50,20 @@ impl Environment {
         expand(text, |name| self.get(name))
     }
 
+    /// Whether the expansion of a text would hold something of a Secret.
+    pub(super) fn is_confidential(&self, text: &str) -> bool {
+        let found = std::cell::Cell::new(false);
+        expand(text, |name| {
+            let variable = self.find(name)?;
+            found.set(found.get() || variable.confidential);
+            Some(&variable.value)
+        });
+        found.get()
+    }
+
     /// `NAME=value` for each.
     pub(super) fn into_list(self) -> Vec<String> {
-        self.0.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        self.0.into_iter().map(|variable| format!("{}={}", variable.name, variable.value)).collect()
     }
 }
 
@@ -44,31 +79,53 @@ pub(super) struct Scope<'a> {
 /// The container's environment, without what its image has.
 pub(super) fn environment(scope: &Scope<'_>) -> Result<Environment, ConvertError> {
     let container = &scope.container.api;
-    if container.env_from.as_ref().is_some_and(|sources| !sources.is_empty()) {
-        return Err(scope.unsupported("envFrom", NO_OBJECTS));
-    }
     let mut environment = Environment::default();
+    for (index, source) in container.env_from.iter().flatten().enumerate() {
+        let field = format!("envFrom[{index}]");
+        for (name, taken) in scope.references().env_from(source)? {
+            if name.is_empty() || name.contains(['=', '\0']) {
+                return Err(scope.invalid(&field, "a key with its prefix is no name: it has a '=' or is empty"));
+            }
+            scope.take(&mut environment, &format!("{field}[{name}]"), &name, taken)?;
+        }
+    }
     for entry in container.env.iter().flatten() {
         let field = format!("env[{}]", entry.name);
         if entry.name.is_empty() || entry.name.contains(['=', '\0']) {
             return Err(scope.invalid(&field, "a name has at least one character, and no '='"));
         }
-        let value = match &entry.value_from {
+        let Some(source) = &entry.value_from else {
             // A reference sees only what was declared before it.
-            None => environment.expand(entry.value.as_deref().unwrap_or_default()),
-            Some(source) => scope.value_from(&format!("{field}.valueFrom"), source)?,
+            let text = entry.value.as_deref().unwrap_or_default();
+            let (value, confidential) = (environment.expand(text), environment.is_confidential(text));
+            scope.take(&mut environment, &field, &entry.name, Taken { value, confidential })?;
+            continue;
         };
-        if value.contains('\0') {
-            return Err(scope.invalid(&field, "its value has a NUL character, which no environment can hold"));
-        }
-        environment.set(&entry.name, value);
+        let taken = if references::is_reference(source) {
+            // What is optional and not there is not set.
+            let Some(taken) = scope.references().value_from(source)? else { continue };
+            taken
+        } else {
+            Taken { value: scope.value_from(&format!("{field}.valueFrom"), source)?, confidential: false }
+        };
+        scope.take(&mut environment, &field, &entry.name, taken)?;
     }
     Ok(environment)
 }
 
-const NO_OBJECTS: &str = "ConfigMaps and Secrets are not read yet; write the values into the manifest";
-
 impl Scope<'_> {
+    fn references(&self) -> References<'_> {
+        References { objects: &self.node.objects, namespace: &self.pod.key.namespace, subject: self.subject }
+    }
+
+    fn take(&self, to: &mut Environment, field: &str, name: &str, taken: Taken) -> Result<(), ConvertError> {
+        if taken.value.contains('\0') {
+            return Err(self.invalid(field, "its value has a NUL character, which no environment can hold"));
+        }
+        to.set(name, taken.value, taken.confidential);
+        Ok(())
+    }
+
     fn unsupported(&self, field: &str, why: &str) -> ConvertError {
         ConvertError::Unsupported { subject: self.subject.clone(), field: field.to_owned(), why: why.to_owned() }
     }
@@ -87,7 +144,8 @@ impl Scope<'_> {
         if source.file_key_ref.is_some() {
             return Err(self.unsupported(&format!("{field}.fileKeyRef"), "files of variables are not read yet"));
         }
-        Err(self.unsupported(field, NO_OBJECTS))
+        Err(self
+            .invalid(field, "it names no source; write fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef"))
     }
 
     /// A field of the pod (`fieldpath.go`, `podFieldSelectorRuntimeValue`).

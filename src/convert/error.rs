@@ -29,6 +29,14 @@ pub enum ConvertError {
         /// What is wrong with it, and what is expected.
         why: String,
     },
+    /// A ConfigMap, Secret or key that must be there and is not; it heals when that is declared.
+    #[error("{what}")]
+    MissingReference {
+        /// The pod or its container.
+        subject: Subject,
+        /// The kubelet's words, as in `configmap "x" not found`.
+        what: String,
+    },
     /// `runAsNonRoot` and a root user.
     #[error("{subject}: securityContext.runAsNonRoot: it would run as root ({who}); set runAsUser to another user")]
     RunsAsRoot {

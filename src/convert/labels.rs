@@ -6,6 +6,7 @@
 use super::{InstanceId, LabelError};
 use crate::pod::{
     Attempt, Container, ContainerId, ContainerKind, ContainerName, ManifestSource, Pod, PodKey, PodUid, hash::SpecHash,
+    references::EnvironmentHash,
 };
 use k8s_openapi::api::core::v1 as api;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -22,6 +23,7 @@ const POD: &str = "io.kubelet-lite.pod";
 const CONTAINER: &str = "io.kubelet-lite.container";
 const SOURCE: &str = "io.kubelet-lite.source";
 const BACKOFF: &str = "io.kubelet-lite.backoff";
+const ENVIRONMENT: &str = "io.kubelet-lite.environment-hash";
 
 const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -96,6 +98,8 @@ pub struct ContainerLabels {
     pub hash: Option<SpecHash>,
     /// Waited for before this attempt.
     pub backoff: Option<Duration>,
+    /// Of what its environment took from ConfigMaps and Secrets, if anything.
+    pub environment: Option<EnvironmentHash>,
     /// The pod's grace at its creation.
     pub grace: Duration,
     /// The container of the manifest.
@@ -145,6 +149,7 @@ impl ContainerLabels {
             sandbox_id: sandbox_id.clone(),
             hash: Some(container.hash.clone()),
             backoff,
+            environment: None,
             grace: pod.grace,
             written: written_container(pod, container),
         }
@@ -161,6 +166,9 @@ impl ContainerLabels {
         }
         if let Some(backoff) = self.backoff {
             labels.insert(BACKOFF.into(), humantime::format_duration(backoff).to_string());
+        }
+        if let Some(environment) = &self.environment {
+            labels.insert(ENVIRONMENT.into(), environment.to_string());
         }
         let applied = AppliedContainer {
             container: &self.written,
@@ -255,6 +263,7 @@ impl Labels {
             sandbox_id: ContainerId::new(text(SANDBOX_ID)?),
             hash: hash(SPEC_HASH),
             backoff: labels.get(BACKOFF).map(backoff).transpose()?,
+            environment: labels.get(ENVIRONMENT).and_then(|text| EnvironmentHash::parse(text)),
             grace: Duration::from_secs(u64::try_from(applied.termination_grace_period_seconds).unwrap_or(0)),
             written: applied.container,
         })))

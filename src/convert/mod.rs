@@ -15,6 +15,7 @@ mod mounts;
 mod names;
 mod observe;
 mod ports;
+mod references;
 mod resources;
 mod sandbox;
 mod security;
@@ -30,15 +31,17 @@ pub use mounts::{SubPath, sub_paths};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{container_name, hostname, sandbox_name};
 pub use observe::{Observed, assemble, observe};
+pub use references::references;
 pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;
 pub use support::{FieldVerdict, Verdict, unsupported};
 
-use crate::pod::{ContainerId, Node};
+use crate::pod::{ContainerId, Node, Objects, references::EnvironmentKey};
 use std::{
     fmt,
     net::IpAddr,
     path::{Component, Path, PathBuf},
+    sync::Arc,
 };
 
 /// Which kubelet-lite a container belongs to: the value of label `io.kubelet-lite.managed-by`.
@@ -97,6 +100,11 @@ pub struct NodeFacts {
     pub resolv_conf: String,
     /// The domain below which `subdomain` lies.
     pub cluster_domain: String,
+    /// ConfigMaps, Secrets and claims declared on this node.
+    pub objects: Arc<Objects>,
+    /// Makes the label that tells whether an environment is as it would be made now; without a key
+    /// nobody can tell.
+    pub environment_key: Option<EnvironmentKey>,
 }
 
 impl NodeFacts {
@@ -117,6 +125,8 @@ impl NodeFacts {
             node_ip: None,
             resolv_conf: String::new(),
             cluster_domain: "cluster.local".into(),
+            objects: Arc::default(),
+            environment_key: None,
         }
     }
 }

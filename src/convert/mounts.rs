@@ -26,6 +26,8 @@ pub struct SubPath {
     pub root: PathBuf,
     /// The path below it, relative.
     pub path: PathBuf,
+    /// What messages call it: the path, or how it was written if that has a Secret's value in it.
+    pub shown: String,
     /// Where it is to be bound.
     pub target: PathBuf,
 }
@@ -44,11 +46,11 @@ pub fn sub_paths(
     let mut found = Vec::new();
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
-        if let Some(path) = sub_path(mount, &environment, subject, &field)? {
+        if let Some((path, shown)) = sub_path(mount, &environment, subject, &field)? {
             let root = volume_path(pod, mount, node, subject, &field)?;
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
-            found.push(SubPath { volume: mount.name.clone(), root, path, target });
+            found.push(SubPath { volume: mount.name.clone(), root, path, shown, target });
         }
     }
     Ok(found)
@@ -142,16 +144,16 @@ fn volume_path(
     Err(ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.name"), why })
 }
 
-/// The mount's sub-path, with `subPathExpr` expanded.
+/// The mount's sub-path, with `subPathExpr` expanded, and what messages call it.
 fn sub_path(
     mount: &api::VolumeMount,
     environment: &Environment,
     subject: &Subject,
     field: &str,
-) -> Result<Option<PathBuf>, ConvertError> {
+) -> Result<Option<(PathBuf, String)>, ConvertError> {
     let written = |path: &Option<String>| path.clone().filter(|path| !path.is_empty());
-    let (field, path) = match (written(&mount.sub_path), written(&mount.sub_path_expr)) {
-        (Some(path), _) => (format!("{field}.subPath"), path),
+    let (field, path, shown) = match (written(&mount.sub_path), written(&mount.sub_path_expr)) {
+        (Some(path), _) => (format!("{field}.subPath"), path.clone(), path),
         (None, Some(expression)) => {
             let field = format!("{field}.subPathExpr");
             // Unlike in a command, a variable that is missing or empty would silently mean another
@@ -160,15 +162,17 @@ fn sub_path(
                 let why = format!("variable {name:?} is not set or empty; set it under env");
                 return Err(ConvertError::Invalid { subject: subject.clone(), field, why });
             }
-            (field, environment.expand(&expression))
+            let path = environment.expand(&expression);
+            let shown = if environment.is_confidential(&expression) { expression } else { path.clone() };
+            (field, path, shown)
         }
         (None, None) => return Ok(None),
     };
     if path.starts_with('/') || path.split('/').any(|part| part == "..") || path.contains('\0') {
-        let why = format!("{path:?} may lead out of the volume; write a relative path without \"..\"");
+        let why = format!("{shown:?} may lead out of the volume; write a relative path without \"..\"");
         return Err(ConvertError::Invalid { subject: subject.clone(), field, why });
     }
-    Ok(Some(PathBuf::from(path)))
+    Ok(Some((PathBuf::from(path), shown)))
 }
 
 /// The first referenced variable that has no value.

@@ -318,12 +318,14 @@ fn sub_paths_name_source_and_target() {
                 volume: "v".into(),
                 root: format!("{root}/volumes/kubernetes.io~empty-dir/v").into(),
                 path: "x/y/z".into(),
+                shown: "x/y/z".into(),
                 target: format!("{root}/volume-subpaths/v/c/1").into(),
             },
             SubPath {
                 volume: "h".into(),
                 root: "/srv".into(),
                 path: "s".into(),
+                shown: "s".into(),
                 target: format!("{root}/volume-subpaths/h/c/2").into(),
             },
         ]

@@ -36,6 +36,9 @@ pub const PROBE_WARNING: &str = "ProbeWarning";
 pub const FAILED_POST_START_HOOK: &str = "FailedPostStartHook";
 /// The preStop hook failed.
 pub const FAILED_PRE_STOP_HOOK: &str = "FailedPreStopHook";
+/// A container runs with an environment from before a ConfigMap or Secret changed. Not the kubelet's: it
+/// says nothing of that.
+pub const ENVIRONMENT_STALE: &str = "EnvironmentStale";
 /// This daemon started.
 pub const STARTING: &str = "Starting";
 

@@ -145,7 +145,7 @@ impl<'f, 't> Judge<'f, 't> {
             let message = "CronJob is not run by kubelet-lite, and passing over it would hide that";
             let finding = self.findings.error("kind-not-supported", &path.field("kind"), message);
             finding.suggest("make it a Job started by a systemd timer");
-        } else if kind != Decoded::Pod && self.findings.options().report_unsupported {
+        } else if !kind.is_acted_on() && self.findings.options().report_unsupported {
             let message = format!("{} is understood, but this version does not act on it yet", kind.name());
             self.findings.warn("kind-not-run-yet", &path.field("kind"), message);
         }

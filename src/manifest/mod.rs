@@ -24,7 +24,7 @@ pub mod watch;
 pub use judge::ANNOTATION_SILENCE;
 pub use object::{Config, Object, Workload};
 
-use crate::pod::{ManifestSource, Pod, PodKey};
+use crate::pod::{ManifestSource, Objects, Pod, PodKey};
 use diagnostic::Diagnostic;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -80,6 +80,8 @@ pub struct ManifestSet {
     pub generation: u64,
     /// The desired pods.
     pub pods: BTreeMap<PodKey, Arc<Pod>>,
+    /// What they may refer to.
+    pub objects: Arc<Objects>,
     /// What may run although it is not among `pods`.
     pub held: Held,
     /// Findings about the files together: clashes of names, too many pods.

@@ -1,6 +1,11 @@
 //! The objects a manifest file may declare.
 
+use crate::pod::{
+    ManifestSource,
+    objects::{Claim, Content, Declared, ObjectId, ObjectKind},
+};
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as api};
+use std::fmt;
 
 /// One object of a manifest file, as written (old versions of its API group are read as today's).
 #[derive(Clone, Debug, PartialEq)]
@@ -28,8 +33,8 @@ pub enum Object {
     },
 }
 
-/// An object that pods refer to.
-#[derive(Clone, Debug, PartialEq)]
+/// An object that pods refer to. Shown without what it holds.
+#[derive(Clone, PartialEq)]
 pub enum Config {
     /// `v1` ConfigMap.
     ConfigMap(Box<api::ConfigMap>),
@@ -37,6 +42,33 @@ pub enum Config {
     Secret(Box<api::Secret>),
     /// `v1` PersistentVolumeClaim.
     PersistentVolumeClaim(Box<api::PersistentVolumeClaim>),
+}
+
+impl Config {
+    /// Kind, namespace and name.
+    pub fn id(&self) -> ObjectId {
+        match self {
+            Self::ConfigMap(found) => ObjectId::of(ObjectKind::ConfigMap, &found.metadata),
+            Self::Secret(found) => ObjectId::of(ObjectKind::Secret, &found.metadata),
+            Self::PersistentVolumeClaim(found) => ObjectId::of(ObjectKind::PersistentVolumeClaim, &found.metadata),
+        }
+    }
+
+    /// What pods see of it.
+    pub fn declared(&self, source: ManifestSource) -> Declared {
+        let content = match self {
+            Self::ConfigMap(found) => Content::ConfigMap((&**found).into()),
+            Self::Secret(found) => Content::Secret((&**found).into()),
+            Self::PersistentVolumeClaim(_) => Content::Claim(Claim {}),
+        };
+        Declared { source, content }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.id())
+    }
 }
 
 /// An object with a pod template.

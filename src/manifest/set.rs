@@ -1,11 +1,11 @@
 //! A snapshot of the manifest directory → what should run.
 //!
-//! Pure. A file is taken whole or not at all: a file that loses one pod name to another file gives all
-//! its pods up until the clash is gone, and what it declared before stays desired. Whoever has a name
+//! Pure. A file is taken whole or not at all: a file that loses the name of one pod or object to another
+//! file gives all it declares up until the clash is gone, and what it declared before stays desired. Whoever has a name
 //! keeps it. Nothing is dropped because something could not be understood.
 
 use super::{DirectoryState, Held, ManifestFile, ManifestSet, Object, Snapshot, diagnostic::Diagnostic};
-use crate::pod::{ManifestSource, Node, Pod, PodKey, PodUid};
+use crate::pod::{ManifestSource, Node, ObjectId, Objects, Pod, PodKey, PodUid, objects::Declared};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -26,23 +26,31 @@ pub struct Resolver {
 enum Content {
     /// Nobody knows: it was never good since our start.
     Unknown,
-    /// These pods.
-    Pods(Vec<Arc<Pod>>),
-    /// Pods that can not be on one node, or not at all.
+    /// All of this.
+    Good(Good),
+    /// What can not be on one node, or not at all.
     Impossible(Vec<Diagnostic>),
 }
 
-/// What only one pod of a node can have.
+/// What a good file declares.
+#[derive(Debug, Default)]
+struct Good {
+    pods: Vec<Arc<Pod>>,
+    objects: Vec<(ObjectId, Arc<Declared>)>,
+}
+
+/// What only one pod or object of a node can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
     Name(PodKey),
     Uid(PodUid),
+    Object(ObjectId),
 }
 
 /// Why a file is refused although it is good by itself.
 struct Clash {
     claim: Claim,
-    /// The pod of this file that claims it.
+    /// The pod or object of this file that claims it.
     document: usize,
     /// Who has it.
     holder: PathBuf,
@@ -82,17 +90,21 @@ impl Resolver {
         let clashes = clashes(&contents, &owners);
 
         let mut set = ManifestSet { generation: snapshot.generation, ..ManifestSet::default() };
+        let mut objects = Objects::default();
         let mut held = BTreeSet::new();
         for (path, content) in &contents {
-            if let (Content::Pods(pods), None) = (&**content, clashes.get(path)) {
-                set.pods.extend(pods.iter().map(|pod| (pod.key.clone(), pod.clone())));
+            if let (Content::Good(good), None) = (&**content, clashes.get(path)) {
+                set.pods.extend(good.pods.iter().map(|pod| (pod.key.clone(), pod.clone())));
+                good.objects.iter().for_each(|(id, object)| objects.insert(id.clone(), object.clone()));
                 continue;
             }
             match (&**content, clashes.get(path)) {
                 (Content::Impossible(diagnostics), _) => set.diagnostics.extend(diagnostics.iter().cloned()),
-                (Content::Pods(pods), Some(clash)) => set.diagnostics.push(clash.diagnostic(path, pods)),
+                (Content::Good(good), Some(clash)) => set.diagnostics.push(clash.diagnostic(path, &good.pods)),
                 _ => {}
             }
+            let kept = previous.objects.iter().filter(|(_, object)| object.source.path == *path);
+            kept.for_each(|(id, object)| objects.insert(id.clone(), object.clone()));
             let mut before = previous.pods.values().filter(|pod| pod.source.path == *path).peekable();
             if before.peek().is_none() {
                 held.insert(path.to_path_buf());
@@ -108,6 +120,8 @@ impl Resolver {
                 }
             }
         }
+        // The same one, if it holds the same: those who compare need not look into it.
+        set.objects = if objects == *previous.objects { previous.objects.clone() } else { Arc::new(objects) };
         set.held = match snapshot.state {
             DirectoryState::Read => Held::Files(held),
             DirectoryState::Unread | DirectoryState::Unavailable(_) => Held::Everything,
@@ -147,11 +161,22 @@ impl Resolver {
     }
 }
 
-/// The pods of a file, or why they can not be.
+/// What a file declares, or why it can not be.
 fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
     let mut diagnostics = Vec::new();
     let mut pods: Vec<Arc<Pod>> = Vec::new();
     let mut claimed: BTreeMap<Claim, usize> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (document, config) in objects.iter().filter_map(Object::as_config) {
+        let id = config.id();
+        if let Some(first) = claimed.insert(Claim::Object(id.clone()), document) {
+            let message = format!("documents {} and {} of this file are both {id}", first + 1, document + 1);
+            let diagnostic = Diagnostic::error("duplicate-object", path, message).field("metadata.name");
+            diagnostics.push(diagnostic.document(document).suggest("give one of them another name"));
+        }
+        let source = ManifestSource { path: path.to_owned(), document };
+        found.push((id, Arc::new(config.declared(source))));
+    }
     for (document, written) in objects.iter().filter_map(Object::as_pod) {
         let source = ManifestSource { path: path.to_owned(), document };
         match Pod::from_manifest(written.clone(), source, node) {
@@ -173,7 +198,7 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
             }
         }
     }
-    if diagnostics.is_empty() { Content::Pods(pods) } else { Content::Impossible(diagnostics) }
+    if diagnostics.is_empty() { Content::Good(Good { pods, objects: found }) } else { Content::Impossible(diagnostics) }
 }
 
 /// Who had what before this snapshot.
@@ -188,14 +213,20 @@ impl Owners<'_> {
         previous.or_else(|| self.incumbents.get(key)).map(|source| source.path.as_path())
     }
 
-    /// Whether one of these pods is exactly what was to run before, from a file that is gone.
+    /// Whether one of these pods or objects is exactly what was there before, from a file that is gone.
     fn moved(&self, content: &Content, contents: &BTreeMap<&Path, Arc<Content>>) -> bool {
-        let Content::Pods(pods) = content else { return false };
+        let Content::Good(good) = content else { return false };
+        let is_gone = |source: &ManifestSource| !contents.contains_key(&*source.path);
         let same = |before: &Pod, pod: &Pod| before.uid == pod.uid && before.config_hash == pod.config_hash;
-        pods.iter().any(|pod| {
+        let pod_moved = |pod: &Arc<Pod>| {
             let before = self.previous.pods.get(&pod.key);
-            before.is_some_and(|before| !contents.contains_key(&*before.source.path) && same(before, pod))
-        })
+            before.is_some_and(|before| is_gone(&before.source) && same(before, pod))
+        };
+        good.pods.iter().any(pod_moved)
+            || good.objects.iter().any(|(id, object)| {
+                let before = self.previous.objects.get(id);
+                before.is_some_and(|before| is_gone(&before.source) && before.content == object.content)
+            })
     }
 
     fn of(&self, claim: &Claim) -> Option<&Path> {
@@ -204,6 +235,7 @@ impl Owners<'_> {
             Claim::Uid(uid) => {
                 self.previous.pods.values().find(|pod| pod.uid == *uid).map(|pod| pod.source.path.as_path())
             }
+            Claim::Object(id) => self.previous.objects.get(id).map(|object| object.source.path.as_path()),
         }
     }
 }
@@ -215,9 +247,10 @@ impl Owners<'_> {
 fn clashes<'a>(contents: &BTreeMap<&'a Path, Arc<Content>>, owners: &Owners<'_>) -> BTreeMap<&'a Path, Clash> {
     let mut claimed_by: BTreeMap<&'a Path, Vec<(Claim, usize)>> = BTreeMap::new();
     for (path, content) in contents {
-        if let Content::Pods(pods) = &**content {
-            let all = pods.iter().flat_map(|pod| claims(pod).map(|claim| (claim, pod.source.document)));
-            claimed_by.insert(path, all.collect());
+        if let Content::Good(good) = &**content {
+            let pods = good.pods.iter().flat_map(|pod| claims(pod).map(|claim| (claim, pod.source.document)));
+            let objects = good.objects.iter().map(|(id, object)| (Claim::Object(id.clone()), object.source.document));
+            claimed_by.insert(path, pods.chain(objects).collect());
         }
     }
     let mut refused: BTreeMap<&'a Path, Clash> = BTreeMap::new();
@@ -230,7 +263,7 @@ fn clashes<'a>(contents: &BTreeMap<&'a Path, Arc<Content>>, owners: &Owners<'_>)
                 let owner = owners.of(claim).filter(|owner| owner != path)?;
                 let keeps = match &**contents.get(owner)? {
                     Content::Unknown | Content::Impossible(_) => true,
-                    Content::Pods(_) => {
+                    Content::Good(_) => {
                         let mut its = claimed_by.get(owner).into_iter().flatten();
                         refused.contains_key(owner) || its.any(|(its, _)| its == claim)
                     }
@@ -276,6 +309,7 @@ impl Claim {
         match self {
             Self::Name(_) => ("metadata.name", "name"),
             Self::Uid(_) => ("metadata.uid", "uid"),
+            Self::Object(_) => ("metadata.name", "name"),
         }
     }
 }
@@ -286,14 +320,20 @@ impl Clash {
         let holder = self.holder.display();
         let pod = pods.iter().find(|pod| pod.source.document == self.document);
         let name = pod.map(|pod| pod.key.to_string()).unwrap_or_default();
-        let message = match &self.claim {
-            Claim::Name(_) => format!("pod {name} belongs to {holder}"),
-            Claim::Uid(uid) => format!("uid {uid} of pod {name} belongs to {holder}"),
+        let (code, thing, message) = match &self.claim {
+            Claim::Name(_) => ("duplicate-pod", "pod", format!("pod {name} belongs to {holder}")),
+            Claim::Uid(uid) => ("duplicate-pod", "pod", format!("uid {uid} of pod {name} belongs to {holder}")),
+            Claim::Object(id) => ("duplicate-object", "object", format!("{id} belongs to {holder}")),
         };
-        Diagnostic::error("duplicate-pod", path, format!("{message}; this file is refused as a whole"))
+        let object = match &self.claim {
+            Claim::Object(id) => format!("{} {}", id.kind.as_str(), id.name),
+            Claim::Name(_) | Claim::Uid(_) => String::new(),
+        };
+        Diagnostic::error(code, path, format!("{message}; this file is refused as a whole"))
+            .object(object)
             .field(field)
             .document(self.document)
-            .suggest(format!("give the pod another {what}, or remove one of the two files"))
+            .suggest(format!("give the {thing} another {what}, or remove one of the two files"))
     }
 }
 

@@ -119,6 +119,9 @@ pub enum StopReason {
     PodChanged,
     /// Its definition changed.
     DefinitionChanged,
+    /// What its environment takes from ConfigMaps and Secrets changed, and the pod wants it restarted
+    /// for that.
+    EnvironmentChanged,
     /// It is no longer in the manifest.
     ContainerRemoved,
     /// Its sandbox is gone.
@@ -137,6 +140,9 @@ impl StopReason {
         match self {
             Self::PodRemoved | Self::PodChanged | Self::PodFinished => format!("Stopping container {container}"),
             Self::DefinitionChanged => format!("Container {container} definition changed, will be restarted"),
+            Self::EnvironmentChanged => {
+                format!("Container {container} takes its environment from an object that changed, will be restarted")
+            }
             Self::ContainerRemoved => format!("Stopping container {container}: it is no longer in the manifest"),
             Self::SandboxChanged => format!("Stopping container {container}: its sandbox changed"),
             Self::UnknownState => {

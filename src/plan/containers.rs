@@ -6,7 +6,9 @@ use super::{
     on_its_way,
     sandbox::{has_failed_for_good, has_succeeded, is_as_declared, is_done, is_initialized},
 };
-use crate::pod::{Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, Sandbox};
+use crate::pod::{
+    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, Sandbox, hash::SpecHash,
+};
 use std::{collections::BTreeSet, time::Duration};
 
 /// What a container means for the starts of those after it.
@@ -57,7 +59,8 @@ impl Planner<'_> {
         self.bury(pod, incarnation);
     }
 
-    /// Stops what the manifest no longer declares so, once the images of all that replaces it are here.
+    /// Stops what the manifest no longer declares so, once the images and objects of all that replaces
+    /// it are here.
     fn apply_edits(&mut self, sync: &Sync<'_>) {
         let changed = |c: &&Container| match sync.newest(c) {
             Some(i) => !is_as_declared(i.hash.as_ref(), &c.hash),
@@ -71,6 +74,9 @@ impl Planner<'_> {
                 Some(c) if is_as_declared(instance.hash.as_ref(), &c.hash) => None,
                 // An older one is not edited, it is superseded.
                 Some(c) if sync.newest(c).is_some_and(|newest| newest.id != instance.id) => None,
+                Some(_) if instance.hash == Some(SpecHash::superseded()) => {
+                    Some((instance, StopReason::EnvironmentChanged))
+                }
                 Some(_) => Some((instance, StopReason::DefinitionChanged)),
             })
             .collect();
@@ -79,7 +85,8 @@ impl Planner<'_> {
         }
         let replacing: Vec<&Container> =
             sync.pod.containers.iter().filter(changed).filter(|c| !self.is_being_made(sync, c)).collect();
-        if self.ensure_images(replacing.into_iter(), &sync.creating()) != Images::Ready {
+        let images = self.ensure_images(replacing.iter().copied(), &sync.creating());
+        if self.any_lacks(sync.pod, replacing.into_iter()) || images != Images::Ready {
             return;
         }
         for (instance, reason) in outdated {
@@ -173,6 +180,9 @@ impl Planner<'_> {
             self.note_offer(&container.name, offer, &sync.creating());
             let pulling = !matches!(offer, super::Offer::BackingOff { .. });
             return if first && pulling { Progress::Pulling } else { Progress::Later };
+        }
+        if self.lacks(sync.pod, container) {
+            return Progress::Later;
         }
         let attempt = sync.newest(container).map_or(Attempt::default(), |i| i.attempt.next());
         let create = PodAction::CreateContainer {

@@ -17,6 +17,7 @@ pub mod action;
 pub mod backoff;
 mod containers;
 mod images;
+mod references;
 mod replace;
 mod sandbox;
 mod terminate;
@@ -27,7 +28,7 @@ pub use action::{PodAction, StopReason, Target, Volumes};
 
 use crate::{
     engine::ImageDetails,
-    pod::{ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodUid},
+    pod::{ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodReferences, PodUid},
     time::Timestamp,
 };
 use std::{
@@ -67,12 +68,16 @@ pub struct SyncInput<'a> {
     pub results: &'a LastResults,
     /// Incarnations whose end has begun, and since when: nothing may overwrite a pending end.
     pub terminating: &'a BTreeMap<PodUid, Timestamp>,
+    /// How it stands with what each incarnation refers to; nothing said, it refers to nothing.
+    pub references: &'a ReferenceStates,
     /// Figures of the node.
     pub policy: &'a NodePolicy,
 }
 
 /// Images known to be present, with what the engine says of them.
 pub type ImageStates = BTreeMap<ImageRef, Arc<ImageDetails>>;
+/// How it stands with what pods refer to, by incarnation.
+pub type ReferenceStates = BTreeMap<PodUid, PodReferences>;
 /// Actions begun and not finished, with their start.
 pub type InFlight = BTreeMap<Target, PodAction>;
 /// The last failure of each target.
@@ -115,6 +120,9 @@ pub struct PodPlan {
     pub terminating: BTreeSet<PodUid>,
     /// The earliest moment at which the answer changes by itself.
     pub wake_at: Option<Timestamp>,
+    /// Containers that run with another environment than they would get now, as a ConfigMap or Secret
+    /// has changed.
+    pub stale: BTreeSet<ContainerName>,
     /// All containers of the pod have ended and none is due to start again.
     pub finished: bool,
     /// Nothing is left of a pod that should end.
@@ -135,6 +143,13 @@ pub enum WaitingReason {
         /// When it ends.
         until: Timestamp,
     },
+    /// It refers to an object that is not there, and goes on when that is.
+    Missing {
+        /// The kubelet's word, as in `CreateContainerConfigError`.
+        reason: &'static str,
+        /// The kubelet's words, as in `configmap "x" not found`.
+        message: String,
+    },
     /// A failed action that is tried again; the reason is the kubelet's word.
     Failed {
         /// As in `ImagePullBackOff`, `CreateContainerError`.
@@ -146,6 +161,15 @@ pub enum WaitingReason {
 
 /// What may be done for this pod now, why the rest waits, and when to ask again.
 pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
+    if let Desired::Run(pod) = input.desired
+        && let Some(observed) = references::with_stale_edited(input, pod)
+    {
+        return compute(&SyncInput { observed: &observed, ..*input });
+    }
+    compute(input)
+}
+
+fn compute(input: &SyncInput<'_>) -> PodPlan {
     let mut planner = Planner { input, plan: PodPlan::default() };
     match input.desired {
         Desired::Leave => {
@@ -163,7 +187,10 @@ pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
             planner.remove_volumes(|_| true);
             planner.plan.done = input.observed.is_empty() && input.volumes.is_empty() && input.in_flight.is_empty();
         }
-        Desired::Run(pod) => planner.run_or_replace(pod),
+        Desired::Run(pod) => {
+            planner.run_or_replace(pod);
+            planner.note_stale(pod);
+        }
     }
     planner.plan
 }

@@ -1,5 +1,5 @@
 //! One pod in the place of another: what is there under other uids ends before the new pod begins,
-//! and nothing that runs is given up before the new pod's images are on the node.
+//! and nothing that runs is given up before the new pod's images are on the node and its objects declared.
 
 use super::{Planner, PodAction, StopReason, images::Images, may_run, on_its_way};
 use crate::{
@@ -49,13 +49,15 @@ impl Planner<'_> {
         self.run(pod, own);
     }
 
-    /// Whether all images of `pod` are here, so that the old incarnation may end. Until then the
+    /// Whether all images and objects of `pod` are here, so that the old incarnation may end. Until then the
     /// old one is kept alive, unless something else still runs.
     fn gives_way(&mut self, old: &Incarnation, pod: &Pod, is_crowded: bool) -> bool {
         let images = self.ensure_images(pod.containers.iter(), &on_its_way(pod));
+        let lacks = self.any_lacks(pod, pod.containers.iter());
         self.all_waiting(pod, None, &on_its_way(pod));
         let goes_on = match images {
-            Images::Ready => return true,
+            Images::Ready if !lacks => return true,
+            Images::Ready => true,
             Images::Asked => {
                 self.wake(self.input.now + FIRST_LOOK);
                 false

@@ -90,8 +90,10 @@ impl Planner<'_> {
     /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
     /// old one, but for what its volumes hold. Restart counts and results of the old pod go with it.
     fn remake(&mut self, pod: &Pod, incarnation: &Incarnation) {
-        let ready =
-            |planner: &mut Self| planner.ensure_images(pod.containers.iter(), &on_its_way(pod)) == Images::Ready;
+        let ready = |planner: &mut Self| {
+            let images = planner.ensure_images(pod.containers.iter(), &on_its_way(pod));
+            !planner.any_lacks(pod, pod.containers.iter()) && images == Images::Ready
+        };
         if !may_run(incarnation) || ready(self) {
             self.end(incarnation, StopReason::SandboxChanged, Volumes::Keep);
         }

@@ -24,6 +24,11 @@ impl SpecHash {
         Self(format!("{}:{}", Self::VERSION, &digest(&["spec", &value.to_string()])[..32]))
     }
 
+    /// A hash that no spec has: of what was made from one that counts no more.
+    pub fn superseded() -> Self {
+        Self(format!("{}:superseded", Self::VERSION))
+    }
+
     /// Reads a label's text; `None` for a version this build does not know.
     pub fn parse(label: &str) -> Option<Self> {
         let hex = label.strip_prefix(Self::VERSION)?.strip_prefix(':')?;

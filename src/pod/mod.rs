@@ -5,16 +5,20 @@
 pub mod defaults;
 pub mod hash;
 pub mod key;
+pub mod objects;
 pub mod observed;
 pub mod probe;
 pub mod quantity;
+pub mod references;
 pub mod restart;
 pub mod spec;
 
 pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
+pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Record, Sandbox,
 };
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
+pub use references::{ContainerReferences, PodReferences};
 pub use restart::{Restart, RestartPolicy};
 pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy};

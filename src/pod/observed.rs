@@ -1,6 +1,8 @@
 //! What the engine holds of one pod, narrowed to what decisions need.
 
-use super::{Attempt, ContainerId, ContainerKind, ContainerName, Pod, PodUid, hash::SpecHash};
+use super::{
+    Attempt, ContainerId, ContainerKind, ContainerName, Pod, PodUid, hash::SpecHash, references::EnvironmentHash,
+};
 use crate::time::Timestamp;
 use std::{sync::Arc, time::Duration};
 
@@ -81,6 +83,8 @@ pub struct ContainerStatus {
     pub hash: Option<SpecHash>,
     /// Back-off that was waited for before this attempt; `None` for a first or an edited one.
     pub backoff: Option<Duration>,
+    /// Of what its environment took from ConfigMaps and Secrets, if anything was taken.
+    pub environment: Option<EnvironmentHash>,
     /// Grace recorded at its creation, for when the applied pod can not be read.
     pub grace: Option<Duration>,
     /// What it does.

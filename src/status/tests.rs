@@ -94,6 +94,7 @@ impl Stage {
                 sandbox_id: "sandbox-0".into(),
                 hash: None,
                 backoff: None,
+                environment: None,
                 grace: None,
                 state,
                 record: Arc::new(record),

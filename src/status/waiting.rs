@@ -36,6 +36,10 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
                 pod.uid
             ),
         },
+        WaitingReason::Missing { reason, message } if is_of_the_container(reason) => {
+            Waiting { reason: Some(reason), message: message.clone() }
+        }
+        WaitingReason::Missing { reason, message } => Waiting { reason: None, message: format!("{reason}: {message}") },
         WaitingReason::Failed { reason, .. } => {
             failed(container, reason, true, failure(pod, container, results, Some(reason)))
         }

@@ -63,7 +63,6 @@ impl Report {
         let resolved = resolve(&snapshot, &ManifestSet::default(), &BTreeMap::new(), &node, args.max_pods);
         let mut together = set::host_ports(&resolved);
         together.extend(resolved.diagnostics);
-        together.extend(set::duplicate_objects(&snapshot));
         if has_directory {
             together.extend(set::missing_references(&snapshot));
             together.extend(set::ignored_names(&snapshot));

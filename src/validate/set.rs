@@ -1,6 +1,6 @@
 //! Files judged together: who claims the same name or port, and what no file declares.
 
-use crate::manifest::{Config, ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic};
+use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic};
 use crate::pod::{Pod, defaults};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::{
@@ -59,24 +59,6 @@ fn ports(pod: &Pod) -> impl Iterator<Item = (String, String, String, i32)> {
     })
 }
 
-/// ConfigMaps, Secrets and claims that two files declare.
-pub fn duplicate_objects(snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let mut declared: BTreeMap<Reference, &Path> = BTreeMap::new();
-    let mut found = Vec::new();
-    for (path, document, reference) in declarations(snapshot) {
-        if let Some(first) = declared.get(&reference) {
-            let (kind, namespace, name) = &reference;
-            let message = format!("{kind} {namespace}/{name} is declared by {} too", first.display());
-            let diagnostic = Diagnostic::error("duplicate-object", path, message);
-            let diagnostic = diagnostic.document(document).field("metadata.name").object(format!("{kind} {name}"));
-            found.push(diagnostic.suggest("remove one of them"));
-        } else {
-            declared.insert(reference, path);
-        }
-    }
-    found
-}
-
 /// What pods need and no file declares.
 pub fn missing_references(snapshot: &Snapshot) -> Vec<Diagnostic> {
     let declared: BTreeSet<Reference> = declarations(snapshot).map(|(.., reference)| reference).collect();
@@ -115,12 +97,8 @@ fn objects(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, &Object)> {
 fn declarations(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, usize, Reference)> {
     objects(snapshot).filter_map(|(path, object)| {
         let (document, config) = object.as_config()?;
-        let (kind, metadata) = match config {
-            Config::ConfigMap(found) => ("ConfigMap", &found.metadata),
-            Config::Secret(found) => ("Secret", &found.metadata),
-            Config::PersistentVolumeClaim(found) => ("PersistentVolumeClaim", &found.metadata),
-        };
-        Some((path, document, (kind, namespace(metadata), metadata.name.clone().unwrap_or_default())))
+        let id = config.id();
+        Some((path, document, (id.kind.as_str(), id.namespace, id.name)))
     })
 }
 

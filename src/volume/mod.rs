@@ -12,12 +12,14 @@
 mod applied;
 mod error;
 mod host_path;
+mod key;
 mod mount_table;
 pub mod paths;
 mod sub_path;
 
 pub use applied::AppliedStore;
 pub use error::VolumeError;
+pub use key::environment_key;
 
 use crate::{
     convert::{self, NodeFacts, SandboxFacts},

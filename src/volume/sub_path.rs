@@ -31,7 +31,7 @@ use std::{
 /// container had bound there is let go first: an edit may have changed the path.
 pub(super) fn bind(sub_path: &SubPath, place: &Place) -> Result<(), VolumeError> {
     let source = open(sub_path, place)?;
-    let is_dir = source.metadata().map_err(place.io("look at", &sub_path.path))?.is_dir();
+    let is_dir = source.metadata().map_err(place.io("look at", Path::new(&sub_path.shown)))?.is_dir();
     let target = &sub_path.target;
     make_target(target, is_dir, place)?;
     let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", source.as_raw_fd()));
@@ -64,8 +64,10 @@ fn open(sub_path: &SubPath, place: &Place) -> Result<File, VolumeError> {
     let mode = root.metadata().map_err(place.io("look at", &sub_path.root))?.permissions().mode() & 0o7777;
     let failed = |errno| match errno {
         // A link out of the volume, or so many that it can only be meant so.
-        Errno::EXDEV | Errno::ELOOP => VolumeError::Escapes { place: place.clone(), path: sub_path.path.clone() },
-        errno => place.io("open", &sub_path.root.join(&sub_path.path))(errno.into()),
+        Errno::EXDEV | Errno::ELOOP => {
+            VolumeError::Escapes { place: place.clone(), path: PathBuf::from(&sub_path.shown) }
+        }
+        errno => place.io("open", &sub_path.root.join(&sub_path.shown))(errno.into()),
     };
     let mut so_far = PathBuf::new();
     let mut parent = beneath(&root, Path::new("."), OFlag::O_DIRECTORY).map_err(failed)?;

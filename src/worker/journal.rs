@@ -161,7 +161,8 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Says what is new between two plans: what is now held back.
+    /// Says what is new between two plans: what is now held back, what runs with an old
+    /// environment.
     pub(super) fn waiting(&self, before: &PodPlan, after: &'a PodPlan) {
         for (name, waits) in after.waiting.iter().filter(|(name, waits)| before.waiting.get(*name) != Some(waits)) {
             match waits {
@@ -173,11 +174,24 @@ impl<'a> Subject<'a> {
                     let line = format!("back-off {} restarting failed container", humantime::format_duration(*delay));
                     self.events.record(self.warning(reason::BACK_OFF, message).of(name, self.kind(name)).line(line));
                 }
+                WaitingReason::Missing { reason: word, message } => {
+                    let event = reason::of_failure(word);
+                    let text = if event == reason::FAILED { format!("Error: {message}") } else { message.clone() };
+                    let line = format!("{word}: {message}; waiting until that is declared");
+                    self.events.record(self.warning(event, text).of(name, self.kind(name)).line(line));
+                }
                 WaitingReason::CrashLoopBackOff { .. }
                 | WaitingReason::ContainerCreating
                 | WaitingReason::PodInitializing
                 | WaitingReason::Failed { .. } => {}
             }
+        }
+        for name in after.stale.difference(&before.stale) {
+            let message = format!(
+                "Container {name} runs with an environment from before a ConfigMap or Secret changed; restart it to \
+                 take the change"
+            );
+            self.events.record(self.warning(reason::ENVIRONMENT_STALE, message).of(name, self.kind(name)));
         }
         if after.finished && !before.finished {
             let uid = self.uid.map(PodUid::as_str);

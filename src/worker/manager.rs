@@ -322,6 +322,8 @@ impl<E: Engine> PodManager<E> {
         }
         let keys: BTreeSet<PodKey> = set.pods.keys().chain(self.workers.keys()).chain(listed.keys()).cloned().collect();
         self.set = set;
+        // Before the wishes: what a pod refers to may have come in the same file.
+        self.shared.note_objects(&self.set.objects);
         self.sweep();
         for key in keys {
             let wish = wish(&self.set, &key, incumbents.get(&key));

@@ -31,6 +31,7 @@ use crate::{
     engine::Engine,
     event::Recorder,
     plan::NodePolicy,
+    pod::Objects,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
 };
@@ -97,6 +98,17 @@ impl<E: Engine> Shared<E> {
             );
         }
         known
+    }
+
+    /// Lets everybody know what pods may refer to.
+    fn note_objects(&self, objects: &Arc<Objects>) {
+        self.facts.send_if_modified(|facts| {
+            let changed = !Arc::ptr_eq(&facts.objects, objects) && facts.objects != *objects;
+            if changed {
+                Arc::make_mut(facts).objects = objects.clone();
+            }
+            changed
+        });
     }
 
     /// Makes sure that the sandbox image is on the node, and notes its id.

@@ -9,10 +9,11 @@ use super::{
     view::View,
 };
 use crate::{
+    convert::{self, NodeFacts},
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        Volumes, compute_pod_actions,
+        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, ReferenceStates, StopReason,
+        SyncInput, Target, Volumes, compute_pod_actions,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
@@ -89,6 +90,11 @@ pub struct PodWorker<E: Engine> {
     terminating: BTreeMap<PodUid, Timestamp>,
     tasks: JoinSet<End>,
     handles: BTreeMap<Target, AbortHandle>,
+    /// Tells of the objects of the node, among other things.
+    facts: watch::Receiver<Arc<NodeFacts>>,
+    references: ReferenceStates,
+    /// What `references` was made from.
+    referring: Option<(Arc<NodeFacts>, Vec<Arc<Pod>>)>,
     /// No action before then: the engine was away.
     paused_until: Option<Timestamp>,
     plan: PodPlan,
@@ -120,6 +126,7 @@ impl<E: Engine> PodWorker<E> {
             volumes.insert(pod.uid.clone());
         }
         known.into_iter().for_each(|id| view.mark(id));
+        let facts = shared.facts.subscribe();
         Self {
             shared,
             key,
@@ -136,6 +143,9 @@ impl<E: Engine> PodWorker<E> {
             terminating: BTreeMap::new(),
             tasks: JoinSet::new(),
             handles: BTreeMap::new(),
+            facts,
+            references: ReferenceStates::new(),
+            referring: None,
             paused_until: None,
             plan: PodPlan::default(),
             noted: None,
@@ -156,6 +166,7 @@ impl<E: Engine> PodWorker<E> {
                 () = self.observe() => {}
             }
             self.take_wish();
+            self.look_up_references();
             let plan = self.decide();
             // What could not be looked at may be there.
             let is_paused = self.is_paused();
@@ -182,6 +193,8 @@ impl<E: Engine> PodWorker<E> {
                         return WorkerEnd::Detached;
                     }
                 }
+                // Cancel-safe, as above. The sender is ours too.
+                Ok(()) = self.facts.changed() => {}
                 // Cancel-safe: the end of a task stays in the set until it is taken.
                 Some(end) = self.tasks.join_next_with_id() => self.record(end),
                 // Cancel-safe: a message is taken whole or stays.
@@ -358,6 +371,30 @@ impl<E: Engine> PodWorker<E> {
         self.noted = Some(pod);
     }
 
+    /// Resolves what each incarnation refers to, if a manifest or an object may be another one.
+    fn look_up_references(&mut self) {
+        let desired = match &self.desired {
+            Desired::Run(pod) => Some(pod),
+            Desired::Terminate(_) | Desired::Leave => None,
+        };
+        let observed = self.view.pod().incarnations.iter().filter_map(|i| match &i.applied {
+            AppliedPod::Known(pod) if desired.is_none_or(|d| d.uid != pod.uid) => Some(pod),
+            AppliedPod::Known(_) | AppliedPod::Unreadable(_) => None,
+        });
+        let pods: Vec<Arc<Pod>> = desired.into_iter().chain(observed).cloned().collect();
+        let facts = self.facts.borrow_and_update().clone();
+        let same = self.referring.as_ref().is_some_and(|(old_facts, old_pods)| {
+            Arc::ptr_eq(&facts, old_facts)
+                && pods.len() == old_pods.len()
+                && pods.iter().zip(old_pods).all(|(now, before)| Arc::ptr_eq(now, before))
+        });
+        if same {
+            return;
+        }
+        self.references = pods.iter().map(|pod| (pod.uid.clone(), convert::references(pod, &facts))).collect();
+        self.referring = Some((facts, pods));
+    }
+
     fn decide(&self) -> PodPlan {
         compute_pod_actions(&SyncInput {
             now: self.shared.clock.now(),
@@ -368,6 +405,7 @@ impl<E: Engine> PodWorker<E> {
             in_flight: &self.in_flight,
             results: &self.results,
             terminating: &self.terminating,
+            references: &self.references,
             policy: &self.shared.policy,
         })
     }

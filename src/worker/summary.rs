@@ -5,6 +5,7 @@ use crate::{
     pod::{ContainerKind, ContainerName, ObservedPod, PodUid},
     status::Published,
 };
+use std::collections::BTreeSet;
 
 /// What others see of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct PodSummary {
     pub waiting: Option<(ContainerName, &'static str)>,
     /// All containers are done for good.
     pub finished: bool,
+    /// Containers that run with an environment from before a ConfigMap or Secret changed.
+    pub stale: BTreeSet<ContainerName>,
     /// It is being ended.
     pub terminating: bool,
     /// Its condition `Ready` is true.
@@ -42,6 +45,7 @@ impl PodSummary {
         let mut summary = Self {
             uid,
             finished: plan.finished,
+            stale: plan.stale.clone(),
             terminating: !matches!(desired, Desired::Run(_)),
             quiet,
             ready: picture.as_ref().is_some_and(|p| p.0.is_ready()),
@@ -60,7 +64,8 @@ impl PodSummary {
                 WaitingReason::ContainerCreating => 0,
                 WaitingReason::PodInitializing => 1,
                 WaitingReason::CrashLoopBackOff { .. } => 2,
-                WaitingReason::Failed { .. } => 3,
+                WaitingReason::Missing { .. } => 3,
+                WaitingReason::Failed { .. } => 4,
             });
             summary.waiting = telling.map(|(name, reason)| (name.clone(), reason_word(reason)));
         }
@@ -73,6 +78,7 @@ fn reason_word(reason: &WaitingReason) -> &'static str {
         WaitingReason::ContainerCreating => "ContainerCreating",
         WaitingReason::PodInitializing => "PodInitializing",
         WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",
+        WaitingReason::Missing { reason, .. } => reason,
         WaitingReason::Failed { reason, .. } => match *reason {
             // A pull that failed is a back-off until it is tried again.
             "ErrImagePull" => "ImagePullBackOff",

@@ -12,6 +12,7 @@ mod engine_away;
 mod fields;
 mod life;
 mod node;
+mod objects;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;

@@ -81,6 +81,7 @@ proptest! {
             sandbox_id: ContainerId::new("abc"),
             hash: hash(digit),
             backoff: backoff.map(Duration::from_millis),
+            environment: EnvironmentHash::parse(&format!("v1:01234567:{digit:032x}")),
             grace: Duration::from_secs(grace),
             written: written.spec.expect("spec").containers.remove(0),
         };
@@ -91,7 +92,7 @@ proptest! {
 
     #[test]
     fn no_label_text_panics(labels in prop::collection::btree_map(prop::sample::select(vec![
-        SCHEMA, KIND, ATTEMPT, SANDBOX_HASH, SPEC_HASH, POD, CONTAINER, SOURCE, BACKOFF,
+        SCHEMA, KIND, ATTEMPT, SANDBOX_HASH, SPEC_HASH, POD, CONTAINER, SOURCE, BACKOFF, ENVIRONMENT,
         POD_NAME, POD_NAMESPACE, POD_UID, CONTAINER_NAME, SANDBOX_ID,
     ]), ".{0,30}|1|sandbox|app|\\{\\}|null", 0..14)) {
         let mut labels: BTreeMap<String, String> = labels.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();

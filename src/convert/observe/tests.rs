@@ -98,6 +98,7 @@ fn a_container_reads_back_as_it_was_made() {
                 sandbox_id: sandbox_id(),
                 hash: Some(pod.containers[0].hash.clone()),
                 backoff: Some(Duration::from_secs(10)),
+                environment: None,
                 grace: Some(Duration::from_secs(7)),
                 state: ContainerState::Running { started_at: timestamp_of(at(0)) },
                 record: Arc::new(Record {

@@ -12,7 +12,6 @@ const CLUSTER: Rule = Always(Honoured, "has no effect on a static pod, as on a k
 const PROBE: Rule =
     Always(Warned, "valid, but not acted on yet: the container counts as started and ready while it runs");
 const HOOK: Rule = Always(Refused, "hooks are not run yet, and data may depend on them; remove it");
-const FROM_OBJECT: Rule = Always(Refused, "ConfigMaps and Secrets are not read yet; write the value into the manifest");
 const OBJECT_VOLUME: Rule =
     Always(Refused, "this kind of volume is not built yet; put the files on the node and use hostPath");
 const STORAGE: Rule =
@@ -91,7 +90,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.hostnameOverride", OK),
     (
         "spec.imagePullSecrets",
-        Always(Warned, "Secrets are not read yet: images that need them must be on the node already"),
+        Always(Warned, "Secrets are not used for pulls yet: images that need them must be on the node already"),
     ),
     ("spec.initContainers", Inside),
     ("spec.initContainers[]", Inside),
@@ -158,15 +157,15 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].env[].name", OK),
     ("spec.containers[].env[].value", OK),
     ("spec.containers[].env[].valueFrom", Inside),
-    ("spec.containers[].env[].valueFrom.configMapKeyRef", FROM_OBJECT),
+    ("spec.containers[].env[].valueFrom.configMapKeyRef", OK),
     ("spec.containers[].env[].valueFrom.fieldRef", OK),
     (
         "spec.containers[].env[].valueFrom.fileKeyRef",
         Always(Refused, "files of variables are not read yet; write the value into the manifest"),
     ),
     ("spec.containers[].env[].valueFrom.resourceFieldRef", OK),
-    ("spec.containers[].env[].valueFrom.secretKeyRef", FROM_OBJECT),
-    ("spec.containers[].envFrom", FROM_OBJECT),
+    ("spec.containers[].env[].valueFrom.secretKeyRef", OK),
+    ("spec.containers[].envFrom", OK),
     ("spec.containers[].image", OK),
     ("spec.containers[].imagePullPolicy", OK),
     ("spec.containers[].lifecycle", Inside),

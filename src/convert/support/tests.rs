@@ -150,11 +150,11 @@ fn verdicts() {
         ),
         (
             "containers: [{name: c, image: i}, {name: d, image: i, env: [{name: A}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}]",
-            &[("spec.containers[1].env[1].valueFrom.secretKeyRef", Refused)],
+            &[],
         ),
         (
-            "containers: [{name: c, image: i, envFrom: [{configMapRef: {name: m}}]}]",
-            &[("spec.containers[0].envFrom", Refused)],
+            "containers: [{name: c, image: i, envFrom: [{configMapRef: {name: m}}], env: [{name: A, valueFrom: {fileKeyRef: {key: k, path: p, volumeName: v}}}]}]",
+            &[("spec.containers[0].env[0].valueFrom.fileKeyRef", Refused)],
         ),
         (
             "containers: [{name: c, image: i, resources: {limits: {cpu: 1, hugepages-2Mi: 2Mi, nvidia.com/gpu: 1, ephemeral-storage: 1Gi}}}]",

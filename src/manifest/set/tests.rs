@@ -1,8 +1,9 @@
 use super::*;
+use crate::{manifest::Config, pod::objects};
 use Row::{Broken, Good};
 
 /// One file of a snapshot: pods by name, `name=uid`, `name@image`, or `name!` for one that can not be
-/// resolved.
+/// resolved; `#name` is a ConfigMap, `#name@value` one that holds a value.
 #[derive(Clone, Copy)]
 enum Row {
     /// Good as it stands.
@@ -22,6 +23,15 @@ fn node() -> Node {
 
 fn objects(names: &str) -> Arc<Vec<Object>> {
     let pod = |(document, text): (usize, &str)| {
+        if let Some(text) = text.strip_prefix('#') {
+            let (name, value) = text.split_once('@').unwrap_or((text, ""));
+            let (namespace, name) = name.split_once('/').unwrap_or(("", name));
+            let map = serde_json::json!({
+                "metadata": {"name": name, "namespace": namespace}, "data": {"key": value},
+            });
+            let config = Config::ConfigMap(serde_json::from_value(map).unwrap());
+            return Object::Config { document, config };
+        }
         let impossible = text.ends_with('!');
         let text = text.trim_end_matches('!');
         let (text, image) = text.split_once('@').unwrap_or((text, "i"));
@@ -341,4 +351,63 @@ fn a_resolver_resolves_a_pod_once() {
     assert!(Arc::ptr_eq(&first.pods[&key("x")], &second.pods[&key("x")]));
     let edited = resolver.resolve(&snapshot(&[("a", Good("x"))]), &second, &BTreeMap::new());
     assert!(!Arc::ptr_eq(&second.pods[&key("x")], &edited.pods[&key("x")]));
+}
+
+/// The objects of a set after some looks: name, value and file of each, and the refused files.
+fn objects_after(looks: &[Rows]) -> String {
+    let mut set = ManifestSet::default();
+    for rows in looks {
+        set = resolve(&snapshot(rows), &set, &BTreeMap::new(), &node(), 110);
+    }
+    let shown = set.objects.iter().map(|(id, object)| {
+        let objects::Content::ConfigMap(map) = &object.content else { panic!("{id}") };
+        format!("{}/{}={}:{}", id.namespace, id.name, map.data["key"], object.source.path.display())
+    });
+    let refused = set.diagnostics.iter().map(|d| format!("{}({})", d.path.display(), d.code));
+    shown.chain(refused).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn objects_are_of_the_files_that_are_taken() {
+    let table: &[(&str, &[Rows], &str)] = &[
+        (
+            "beside pods, in any order, by namespace",
+            &[&[("a", Good("x #c@1")), ("b", Good("#prod/c@2"))]],
+            "default/c=1:a prod/c=2:b",
+        ),
+        ("last good", &[&[("a", Broken(Some("#c@1")))]], "default/c=1:a"),
+        ("gone with its file", &[&[("a", Good("#c@1"))], &[]], ""),
+        ("an edit", &[&[("a", Good("#c@1"))], &[("a", Good("#c@2"))]], "default/c=2:a"),
+        (
+            "newcomers: the first file wins",
+            &[&[("a", Good("#c@1")), ("b", Good("#d@2 #c@2"))]],
+            "default/c=1:a b(duplicate-object)",
+        ),
+        (
+            "whoever has it keeps it, and a refused file keeps what it had",
+            &[&[("b", Good("#c@1 #d@1"))], &[("a", Good("#c@2 #e@2")), ("b", Good("#c@3 #d@3"))]],
+            "default/c=3:b default/d=3:b a(duplicate-object)",
+        ),
+        (
+            "a file that loses a pod's name changes no object",
+            &[&[("a", Good("x")), ("b", Good("#c@1"))], &[("a", Good("x")), ("b", Good("x #c@2"))]],
+            "default/c=1:b b(duplicate-pod)",
+        ),
+        (
+            "renamed file",
+            &[&[("b", Good("#c@1"))], &[("a", Good("#c@2")), ("c", Good("#c@1"))]],
+            "default/c=1:c a(duplicate-object)",
+        ),
+        ("twice in a file", &[&[("a", Good("#c@1 #c@2"))]], "a(duplicate-object)"),
+    ];
+    for (sentence, looks, expected) in table {
+        assert_eq!(objects_after(looks), *expected, "{sentence}");
+    }
+}
+
+#[test]
+fn objects_that_did_not_change_are_the_same() {
+    let first = resolve(&snapshot(&[("a", Good("#c@1 x"))]), &ManifestSet::default(), &BTreeMap::new(), &node(), 110);
+    let second = resolve(&snapshot(&[("a", Good("#c@1 x@j"))]), &first, &BTreeMap::new(), &node(), 110);
+    assert!(Arc::ptr_eq(&first.objects, &second.objects));
 }

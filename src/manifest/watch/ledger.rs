@@ -22,8 +22,8 @@ pub const REMOVAL_PATIENCE: Duration = Duration::from_millis(1500);
 /// Tells one content from another.
 pub type Digest = [u8; 32];
 
-/// Namespace and name as written.
-type Name = (String, String);
+/// Kind, namespace and name.
+type Name = (&'static str, String, String);
 
 /// Something to log, once.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +65,7 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct Note {
     digest: Option<Digest>,
-    /// Pods that its last change brought, and when that was.
+    /// Pods and objects that its last change brought, and when that was.
     brought: BTreeSet<Name>,
     at: Timestamp,
     restless: bool,
@@ -349,11 +349,19 @@ impl Ledger {
 }
 
 fn names(objects: &[Object]) -> BTreeSet<Name> {
-    let name = |(_, pod): (usize, &k8s_openapi::api::core::v1::Pod)| {
+    let pod = |pod: &k8s_openapi::api::core::v1::Pod| {
         let namespace = pod.metadata.namespace.clone().filter(|namespace| !namespace.is_empty());
-        (namespace.unwrap_or_else(|| "default".into()), pod.metadata.name.clone().unwrap_or_default())
+        ("Pod", namespace.unwrap_or_else(|| "default".into()), pod.metadata.name.clone().unwrap_or_default())
     };
-    objects.iter().filter_map(Object::as_pod).map(name).collect()
+    let name = |object: &Object| match object {
+        Object::Pod { pod: found, .. } => Some(pod(found)),
+        Object::Config { config, .. } => {
+            let id = config.id();
+            Some((id.kind.as_str(), id.namespace, id.name))
+        }
+        Object::Workload { .. } => None,
+    };
+    objects.iter().filter_map(name).collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod edit;
 mod init;
 mod model;
 mod property;
+mod references;
 mod replace;
 mod restart;
 mod sandbox;
@@ -43,6 +44,7 @@ struct Round {
     in_flight: InFlight,
     results: LastResults,
     terminating: BTreeMap<PodUid, Timestamp>,
+    references: ReferenceStates,
     policy: NodePolicy,
 }
 
@@ -80,6 +82,7 @@ impl Round {
             in_flight: &self.in_flight,
             results: &self.results,
             terminating: &self.terminating,
+            references: &self.references,
             policy: &self.policy,
         })
     }
@@ -95,6 +98,7 @@ impl Round {
             in_flight: InFlight::new(),
             results: LastResults::new(),
             terminating: BTreeMap::new(),
+            references: ReferenceStates::new(),
             policy: NodePolicy::default(),
         }
     }
@@ -257,6 +261,7 @@ fn instance(pod: &Pod, name: &str, attempt: u32, state: ContainerState) -> Conta
         sandbox_id: ContainerId::new(format!("{}-sb0", pod.uid)),
         hash: Some(container.hash.clone()),
         backoff: None,
+        environment: None,
         grace: Some(pod.grace),
         state,
         record: Arc::default(),

@@ -114,6 +114,7 @@ impl World {
             in_flight: &self.in_flight,
             results: &self.results,
             terminating: &self.terminating,
+            references: &ReferenceStates::new(),
             policy: &self.policy,
         })
     }

@@ -246,6 +246,8 @@ fn check_stop(
             let has_image = world.images.contains_key(&spec.image) || world.in_flight.contains_key(&making);
             has_image && Some(&spec.hash) != container.hash.as_ref()
         }),
+        // Nothing refers to anything in these worlds.
+        StopReason::EnvironmentChanged => false,
         StopReason::ContainerRemoved => spec.is_none(),
         StopReason::SandboxChanged => {
             let current = incarnation.sandboxes.first();

@@ -5,11 +5,12 @@ use super::*;
 /// All of a plan: actions in their order, then what waits, ends and wakes.
 pub(super) fn plan(plan: &PodPlan) -> Vec<String> {
     // Taken apart by name, so that a new field can not be forgotten here.
-    let PodPlan { actions, waiting, terminating, wake_at, finished, done } = plan;
+    let PodPlan { actions, waiting, terminating, wake_at, stale, finished, done } = plan;
     let mut lines: Vec<String> = actions.iter().map(action).collect();
     lines.extend(waiting.iter().map(|(name, reason)| format!("{name} waits: {}", waiting_reason(reason))));
     lines.extend(terminating.iter().map(|uid| format!("terminating {uid}")));
     lines.extend(wake_at.map(|at| format!("wake {}", time(at))));
+    lines.extend(stale.iter().map(|name| format!("{name} is stale")));
     lines.extend(finished.then(|| "finished".to_owned()));
     lines.extend(done.then(|| "done".to_owned()));
     lines
@@ -40,6 +41,7 @@ fn waiting_reason(reason: &WaitingReason) -> String {
         WaitingReason::CrashLoopBackOff { delay, until } => {
             format!("CrashLoopBackOff {delay:?} until {}", time(*until))
         }
+        WaitingReason::Missing { reason, message } => format!("{reason} {message}"),
         WaitingReason::Failed { reason, until } => format!("{reason} until {}", time(*until)),
     }
 }

@@ -64,7 +64,7 @@ impl Book {
     /// The files as published: `!` refused, then what was good.
     fn files(&self) -> String {
         let file = |(path, file): (&PathBuf, &ManifestFile)| {
-            let names = file.last_good.iter().flat_map(|objects| names(objects)).map(|(_, name)| name);
+            let names = file.last_good.iter().flat_map(|objects| names(objects)).map(|(_, _, name)| name);
             let mark = if file.objects.is_some() { "" } else { "!" };
             format!("{}{mark}={}", path.display(), names.collect::<Vec<_>>().join(","))
         };

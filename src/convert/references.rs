@@ -1,0 +1,158 @@
+//! What containers take from ConfigMaps and Secrets for their environment.
+//!
+//! The kubelet's words for what is missing (`makeEnvironmentVariables`). A value of a Secret is in no
+//! error.
+
+use super::{ConvertError, NodeFacts, error::Subject};
+use crate::pod::{
+    ContainerReferences, ObjectKind, Objects, Pod, PodReferences,
+    references::{EnvironmentHash, EnvironmentKey},
+};
+use k8s_openapi::api::core::v1 as api;
+
+/// The objects that a container can refer to: those of its pod's namespace.
+pub(super) struct References<'a> {
+    pub objects: &'a Objects,
+    pub namespace: &'a str,
+    pub subject: &'a Subject,
+}
+
+/// A value for a variable.
+pub(super) struct Taken {
+    pub value: String,
+    /// It is a Secret's.
+    pub confidential: bool,
+}
+
+/// Whether a variable comes from a ConfigMap or Secret.
+pub(super) fn is_reference(source: &api::EnvVarSource) -> bool {
+    source.config_map_key_ref.is_some() || source.secret_key_ref.is_some()
+}
+
+impl References<'_> {
+    /// The value of a variable; `None` if it is not there and need not be.
+    pub(super) fn value_from(&self, source: &api::EnvVarSource) -> Result<Option<Taken>, ConvertError> {
+        if let Some(reference) = &source.config_map_key_ref {
+            let optional = reference.optional == Some(true);
+            let Some(found) = self.objects.config_map(self.namespace, &reference.name) else {
+                return self.absent(optional, ObjectKind::ConfigMap, &reference.name);
+            };
+            let Some(value) = found.data.get(&reference.key) else {
+                return self.no_key(optional, ObjectKind::ConfigMap, &reference.name, &reference.key);
+            };
+            return Ok(Some(Taken { value: value.clone(), confidential: false }));
+        }
+        let Some(reference) = &source.secret_key_ref else { return Ok(None) };
+        let optional = reference.optional == Some(true);
+        let Some(found) = self.objects.secret(self.namespace, &reference.name) else {
+            return self.absent(optional, ObjectKind::Secret, &reference.name);
+        };
+        let Some(value) = found.data.get(&reference.key) else {
+            return self.no_key(optional, ObjectKind::Secret, &reference.name, &reference.key);
+        };
+        self.text(&reference.name, &reference.key, value.reveal()).map(Some)
+    }
+
+    /// The variables of one source of `envFrom`, in the order of their names.
+    pub(super) fn env_from(&self, source: &api::EnvFromSource) -> Result<Vec<(String, Taken)>, ConvertError> {
+        let name = |key: &String| format!("{}{key}", source.prefix.as_deref().unwrap_or_default());
+        if let Some(reference) = &source.config_map_ref {
+            let Some(found) = self.objects.config_map(self.namespace, &reference.name) else {
+                let absent = self.absent(reference.optional == Some(true), ObjectKind::ConfigMap, &reference.name);
+                return absent.map(Option::unwrap_or_default);
+            };
+            let taken = |value: &String| Taken { value: value.clone(), confidential: false };
+            return Ok(found.data.iter().map(|(key, value)| (name(key), taken(value))).collect());
+        }
+        let Some(reference) = &source.secret_ref else { return Ok(Vec::new()) };
+        let Some(found) = self.objects.secret(self.namespace, &reference.name) else {
+            let absent = self.absent(reference.optional == Some(true), ObjectKind::Secret, &reference.name);
+            return absent.map(Option::unwrap_or_default);
+        };
+        let taken = found.data.iter();
+        taken.map(|(key, value)| Ok((name(key), self.text(&reference.name, key, value.reveal())?))).collect()
+    }
+
+    fn text(&self, name: &str, key: &str, bytes: &[u8]) -> Result<Taken, ConvertError> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Taken { value: text.to_owned(), confidential: true }),
+            Err(_) => Err(ConvertError::Invalid {
+                subject: self.subject.clone(),
+                field: format!("key {key} of Secret {}/{name}", self.namespace),
+                why: "it is not UTF-8, which a variable must be; mount it as a file".to_owned(),
+            }),
+        }
+    }
+
+    fn absent<T>(&self, optional: bool, kind: ObjectKind, name: &str) -> Result<Option<T>, ConvertError> {
+        self.missing(optional, format!("{} {name:?} not found", kind.resource()))
+    }
+
+    fn no_key<T>(&self, optional: bool, kind: ObjectKind, name: &str, key: &str) -> Result<Option<T>, ConvertError> {
+        self.missing(optional, format!("couldn't find key {key} in {} {}/{name}", kind.as_str(), self.namespace))
+    }
+
+    fn missing<T>(&self, optional: bool, what: String) -> Result<Option<T>, ConvertError> {
+        if optional {
+            return Ok(None);
+        }
+        Err(ConvertError::MissingReference { subject: self.subject.clone(), what })
+    }
+}
+
+/// How it stands with what the containers of a pod refer to.
+pub fn references(pod: &Pod, node: &NodeFacts) -> PodReferences {
+    let mut found = PodReferences::default();
+    for container in &pod.containers {
+        let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
+        let references = References { objects: &node.objects, namespace: &pod.key.namespace, subject };
+        let state = match references.environment_hash(&container.api, node.environment_key.as_ref()) {
+            Ok(None) => continue,
+            Ok(Some(hash)) => ContainerReferences::Resolved(hash),
+            Err(ConvertError::MissingReference { what, .. }) => ContainerReferences::Missing(what),
+            // What is wrong in another way is told when the container is to be made.
+            Err(_) => continue,
+        };
+        found.containers.insert(container.name.clone(), state);
+    }
+    found
+}
+
+/// The keyed hash of all that a container takes from ConfigMaps and Secrets, for its label. `None`
+/// without a key, or if it takes nothing.
+pub(super) fn environment_hash(
+    pod: &Pod,
+    container: &api::Container,
+    node: &NodeFacts,
+    subject: &Subject,
+) -> Result<Option<EnvironmentHash>, ConvertError> {
+    let references = References { objects: &node.objects, namespace: &pod.key.namespace, subject };
+    let hash = references.environment_hash(container, node.environment_key.as_ref())?;
+    Ok(hash.filter(EnvironmentHash::is_known))
+}
+
+impl References<'_> {
+    /// [`EnvironmentHash::unknown`] without a key; `None` if the container takes nothing.
+    fn environment_hash(
+        &self,
+        container: &api::Container,
+        key: Option<&EnvironmentKey>,
+    ) -> Result<Option<EnvironmentHash>, ConvertError> {
+        let mut parts: Vec<Option<(String, String)>> = Vec::new();
+        for source in container.env_from.iter().flatten() {
+            parts.extend(self.env_from(source)?.into_iter().map(|(name, taken)| Some((name, taken.value))));
+            parts.push(None);
+        }
+        for entry in container.env.iter().flatten() {
+            let Some(source) = entry.value_from.as_ref().filter(|source| is_reference(source)) else { continue };
+            parts.push(self.value_from(source)?.map(|taken| (entry.name.clone(), taken.value)));
+        }
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(key.map_or_else(EnvironmentHash::unknown, |key| key.hash(&parts))))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! ConfigMaps and Secrets that a pod refers to: what waits for them, and what a change of them restarts.
+//!
+//! Nothing here is tried again by a timer: when an object appears the whole question is asked anew.
+
+use super::{Planner, SyncInput, WaitingReason};
+use crate::pod::{
+    Container, ContainerKind, ContainerName, Incarnation, ObservedPod, Pod, PodReferences, RestartPolicy,
+    hash::SpecHash, references::ANNOTATION_RESTART_ON_CHANGE,
+};
+use std::collections::BTreeSet;
+
+impl Planner<'_> {
+    /// Whether a container lacks an object to be made, which is noted as what it waits for.
+    pub(super) fn lacks(&mut self, pod: &Pod, container: &Container) -> bool {
+        let references = self.input.references.get(&pod.uid);
+        let Some(message) = references.and_then(|r| r.missing(&container.name)) else { return false };
+        let waiting = WaitingReason::Missing { reason: "CreateContainerConfigError", message: message.to_owned() };
+        self.plan.waiting.insert(container.name.clone(), waiting);
+        true
+    }
+
+    /// Whether any of these containers lacks an object.
+    pub(super) fn any_lacks<'c>(&mut self, pod: &Pod, containers: impl Iterator<Item = &'c Container>) -> bool {
+        containers.fold(false, |any, container| self.lacks(pod, container) | any)
+    }
+
+    /// Notes what runs with another environment than it would get now.
+    pub(super) fn note_stale(&mut self, pod: &Pod) {
+        let Some(incarnation) = self.input.observed.incarnation(&pod.uid) else { return };
+        let Some(references) = self.input.references.get(&pod.uid) else { return };
+        self.plan.stale = stale(pod, incarnation, references);
+    }
+}
+
+/// Containers whose newest instance runs with another environment than it would get now.
+fn stale(pod: &Pod, incarnation: &Incarnation, references: &PodReferences) -> BTreeSet<ContainerName> {
+    let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
+    let is_stale = |c: &&Container| {
+        newest(c).is_some_and(|i| i.state.may_run() && references.is_stale(&c.name, i.environment.as_ref()))
+    };
+    pod.containers.iter().filter(is_stale).map(|c| c.name.clone()).collect()
+}
+
+/// What was observed, with each container that the pod wants restarted for a change of its
+/// environment as one that was made from another spec; `None` if there is none. Only those that are
+/// kept running are restarted: what has run to its end is not run again.
+pub(super) fn with_stale_edited(input: &SyncInput<'_>, pod: &Pod) -> Option<ObservedPod> {
+    let annotations = pod.written.metadata.annotations.as_ref()?;
+    if annotations.get(ANNOTATION_RESTART_ON_CHANGE).map(String::as_str) != Some("true") {
+        return None;
+    }
+    let references = input.references.get(&pod.uid)?;
+    let kept_running = |c: &Container| match c.kind {
+        ContainerKind::Init => false,
+        ContainerKind::Sidecar => true,
+        ContainerKind::App => c.restart.policy == RestartPolicy::Always,
+    };
+    let mut observed = input.observed.clone();
+    let mut any = false;
+    for instance in observed.incarnations.iter_mut().filter(|i| i.uid == pod.uid).flat_map(|i| &mut i.containers) {
+        let wanted = pod.container(&instance.name).is_some_and(kept_running);
+        if wanted && references.is_stale(&instance.name, instance.environment.as_ref()) {
+            instance.hash = Some(SpecHash::superseded());
+            any = true;
+        }
+    }
+    any.then_some(observed)
+}

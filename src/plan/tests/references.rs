@@ -1,0 +1,178 @@
+//! What a pod refers to: what waits for it, what a change of it restarts.
+
+use super::*;
+use crate::pod::{
+    ContainerReferences,
+    references::{ANNOTATION_RESTART_ON_CHANGE, EnvironmentHash, EnvironmentKey},
+};
+
+fn hash(value: &str) -> EnvironmentHash {
+    EnvironmentKey::new([7; 32]).hash(&[Some(("A".to_owned(), value.to_owned()))])
+}
+
+impl Round {
+    fn refers(&mut self, uid: &str, container: &str, state: ContainerReferences) {
+        let references = self.references.entry(uid.into()).or_default();
+        references.containers.insert(container.into(), state);
+    }
+
+    fn lacks(&mut self, uid: &str, container: &str) {
+        self.refers(uid, container, ContainerReferences::Missing("configmap \"x\" not found".into()));
+    }
+
+    /// `app` was made when its variable was "old", which is now "new".
+    fn changed(&mut self) {
+        self.container("app").environment = Some(hash("old"));
+        self.refers("a", "app", ContainerReferences::Resolved(hash("new")));
+    }
+
+    fn restarts_on_change(&mut self) {
+        let annotations = BTreeMap::from([(ANNOTATION_RESTART_ON_CHANGE.to_owned(), "true".to_owned())]);
+        self.written.metadata.annotations = Some(annotations);
+    }
+}
+
+#[test]
+fn what_is_missing_holds_back_what_needs_it() {
+    check(
+        &Round::running(two_apps()),
+        &[
+            ("a container that runs needs nothing", |r| r.lacks("a", "app"), ""),
+            (
+                "one that was never made waits, and the next one starts",
+                |r| {
+                    r.forget("app");
+                    r.forget("log");
+                    r.know(&["app:1", "log:1"]);
+                    r.lacks("a", "app");
+                },
+                "CreateContainer a log #0 in a-sb0, no back-off
+                 app waits: CreateContainerConfigError configmap \"x\" not found
+                 log waits: ContainerCreating",
+            ),
+            (
+                "one that ended waits",
+                |r| {
+                    r.container("app").state = exited(1, 60, 5);
+                    r.know(&["app:1"]);
+                    r.lacks("a", "app");
+                },
+                "app waits: CreateContainerConfigError configmap \"x\" not found",
+            ),
+            (
+                "an edit that refers to what is not there stops nothing",
+                |r| {
+                    r.edit("app").image = Some("app:2".into());
+                    r.know(&["app:2"]);
+                    r.lacks("a", "app");
+                },
+                "app waits: CreateContainerConfigError configmap \"x\" not found",
+            ),
+            (
+                "another pod in its place whose objects are not there: the old one runs on",
+                |r| {
+                    r.wanted_uid("b");
+                    r.know(&["app:1", "log:1"]);
+                    r.lacks("b", "log");
+                },
+                "app waits: ContainerCreating
+                 log waits: CreateContainerConfigError configmap \"x\" not found",
+            ),
+            (
+                "all is there: the old one ends",
+                |r| {
+                    r.wanted_uid("b");
+                    r.know(&["app:1", "log:1"]);
+                    r.refers("b", "log", ContainerReferences::Resolved(hash("x")));
+                },
+                "StopContainer app app-0, 30s, PodChanged
+                 StopContainer log log-0, 30s, PodChanged
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating
+                 terminating a",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn an_init_container_that_lacks_something_holds_the_rest() {
+    let mut round = Round::running(with_init());
+    round.incarnation().containers.clear();
+    round.know(&["setup:1", "mesh:1", "seed:1", "tail:1", "app:1"]);
+    check(
+        &round,
+        &[(
+            "the first one lacks an object",
+            |r| r.lacks("a", "setup"),
+            "app waits: PodInitializing
+             mesh waits: PodInitializing
+             seed waits: PodInitializing
+             setup waits: CreateContainerConfigError configmap \"x\" not found
+             tail waits: PodInitializing",
+        )],
+    );
+}
+
+#[test]
+fn a_changed_environment() {
+    let mut base = Round::running(two_apps());
+    base.know(&["app:1", "log:1"]);
+    base.changed();
+    check(
+        &base,
+        &[
+            ("is told, and restarts nothing", |_| {}, "app is stale"),
+            (
+                "restarts the one container if the pod says so",
+                |r| r.restarts_on_change(),
+                "StopContainer app app-0, 30s, EnvironmentChanged
+                 app is stale",
+            ),
+            (
+                "what was stopped for it starts without delay",
+                |r| {
+                    r.restarts_on_change();
+                    r.container("app").state = exited(143, 60, 1);
+                },
+                "CreateContainer a app #1 in a-sb0, no back-off
+                 app waits: ContainerCreating",
+            ),
+            (
+                "does not run again what has run",
+                |r| {
+                    r.restarts_on_change();
+                    r.restart_policy("OnFailure");
+                    r.container("app").state = exited(0, 60, 1);
+                },
+                "",
+            ),
+            (
+                "is not restarted for what has gone",
+                |r| {
+                    r.restarts_on_change();
+                    r.lacks("a", "app");
+                },
+                "",
+            ),
+            (
+                "with another key nobody can tell",
+                |r| {
+                    r.restarts_on_change();
+                    let key = EnvironmentKey::new([8; 32]);
+                    r.refers("a", "app", ContainerReferences::Resolved(key.hash(&[])));
+                },
+                "",
+            ),
+            (
+                "an annotation that says something else",
+                |r| {
+                    r.restarts_on_change();
+                    let annotations = r.written.metadata.annotations.as_mut().unwrap();
+                    annotations.insert(ANNOTATION_RESTART_ON_CHANGE.to_owned(), "yes".to_owned());
+                },
+                "app is stale",
+            ),
+        ],
+    );
+}
