@@ -12,6 +12,7 @@ pub mod fake;
 pub mod pause;
 
 pub use bollard::models::ContainerCreateBody;
+pub use hyper::body::Bytes;
 
 use futures_util::stream::BoxStream;
 use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
@@ -64,6 +65,30 @@ pub trait Engine: Send + Sync + 'static {
     /// Removes a container with its anonymous volumes, killing it if it runs; one that is gone
     /// already is success. [`EngineError::Conflict`] while another removal of it is under way.
     fn remove(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Sets a command up in a running container, with the container's own user, environment and working
+    /// directory and without a terminal, and returns its id. Nothing runs yet.
+    /// [`EngineError::Conflict`] if the container does not run or is paused.
+    fn exec_create(&self, id: &str, command: Vec<String>) -> impl Future<Output = Result<String, EngineError>> + Send;
+
+    /// Starts a command that was set up and returns its output, stdout and stderr as they come. A
+    /// program that does not exist may show here, or as text in the output and exit code 126 or 127.
+    /// The stream ends with the command, or up to two seconds later when something that the command
+    /// left behind still holds its output. The command runs on when the stream is dropped.
+    fn exec_start(
+        &self,
+        exec: &str,
+    ) -> impl Future<Output = Result<BoxStream<'static, Result<Bytes, EngineError>>, EngineError>> + Send;
+
+    /// What became of a command. [`EngineError::NotFound`] some time after it ended, after the end of its
+    /// container, and after a restart of the engine, which forgets its commands though they may run on.
+    fn exec_inspect(&self, exec: &str) -> impl Future<Output = Result<ExecDetails, EngineError>> + Send;
+
+    /// SIGKILL to a command that was started and all in its session; one that has ended is success.
+    /// Docker has no verb for this: the processes are found on the host, where this program must be
+    /// allowed to see and signal them ([`EngineError::Refused`] if not). When it returns they are
+    /// gone; the engine may need a moment to notice.
+    fn exec_kill(&self, exec: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
     fn image_inspect(&self, reference: &str) -> impl Future<Output = Result<ImageDetails, EngineError>> + Send;
@@ -233,6 +258,19 @@ pub struct ContainerDetails {
     pub oom_score_adj: i64,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.
     pub resolv_conf_path: String,
+}
+
+/// `GET /exec/{id}/json`, narrowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecDetails {
+    /// Engine id of its container.
+    pub container: String,
+    /// Whether it runs. It did not yet when there is no exit code either.
+    pub running: bool,
+    /// Exit code, once it has ended; 137 when it was killed, 126 or 127 when it could not be started.
+    pub exit_code: Option<i64>,
+    /// Host pid of its process, which leads a session of its own; 0 before its start.
+    pub pid: i32,
 }
 
 /// A container event, as a hint to look again.

@@ -5,11 +5,19 @@
 //! instance of a container. It reports; what follows from a verdict is decided elsewhere. This room
 //! never starts, stops or changes a container.
 
+mod connect;
+mod exec;
+mod grpc;
+mod host;
+mod http;
+mod request;
 pub mod schedule;
 pub mod spec;
 pub mod threshold;
 pub mod worker;
 
+pub use exec::Leftover;
+pub use host::HostHandlers;
 pub use spec::{Handler, Hook, HttpGet, InvalidHandler, Probe, Scheme};
 pub use worker::{ProbeReport, ProbeSubject, ProbeWorker};
 
@@ -54,14 +62,22 @@ pub struct HookDone {
     pub http_fallback: bool,
 }
 
-/// Runs handlers. A trait, so that simulations can answer from a script.
+/// Runs handlers. The real one is [`HostHandlers`]; simulations answer from a script.
 pub trait Handlers: Send + Sync + 'static {
-    /// Asks once. Ends within about `timeout`. An `exec` that is dropped under way, or is over its
-    /// time, is killed with its session; while that has not succeeded, asking that container the same
-    /// is a failure rather than a second flight.
-    fn ask<'a>(&'a self, handler: &'a Handler, target: &'a HandlerTarget, timeout: Duration) -> BoxFuture<'a, Outcome>;
+    /// Asks once. Ends within about `timeout`; what waits for its turn on a busy engine is not on the
+    /// clock yet. An `exec` that is dropped under way, or is over its time, is killed with its session.
+    /// While that has not succeeded it is in `leftover`, which belongs to one probe of one instance, and
+    /// asking again is a failure rather than a second flight.
+    fn ask<'a>(
+        &'a self,
+        handler: &'a Handler,
+        target: &'a HandlerTarget,
+        timeout: Duration,
+        leftover: &'a mut Leftover,
+    ) -> BoxFuture<'a, Outcome>;
 
-    /// Runs a lifecycle hook to its end, however long it takes: its limit is the caller's.
+    /// Runs a lifecycle hook to its end, however long it takes: its limit is the caller's. An `exec`
+    /// that is dropped under way is killed with its session.
     fn run<'a>(&'a self, hook: &'a Hook, target: &'a HandlerTarget) -> BoxFuture<'a, Result<HookDone, HookError>>;
 }
 

@@ -1,7 +1,7 @@
 //! The task of one probe of one instance of a container: wait, ask, count, report.
 
 use super::{
-    HandlerTarget, Handlers, Outcome, Probe,
+    HandlerTarget, Handlers, Leftover, Outcome, Probe,
     schedule::{self, Share},
     threshold::{Counter, Next},
 };
@@ -132,11 +132,12 @@ impl Asking {
         let share = Share::of(&self.subject.container, self.probe.kind);
         let mut counter = if self.subject.adopted { Counter::adopted() } else { Counter::default() };
         let mut due = schedule::first(&self.probe, self.subject.started_at, self.clock.now(), share);
+        let mut leftover = Leftover::default();
         let mut is_first = true;
         loop {
             self.clock.sleep_until(due).await;
             let began = self.clock.now();
-            let outcome = self.ask().await;
+            let outcome = self.ask(&mut leftover).await;
             let ended = self.clock.now();
             let (verdict, next) = counter.record(&self.probe, &outcome);
             let key = (self.subject.container.clone(), self.probe.kind);
@@ -152,14 +153,14 @@ impl Asking {
         }
     }
 
-    async fn ask(&self) -> Outcome {
+    async fn ask(&self, leftover: &mut Leftover) -> Outcome {
         let handler = match &self.probe.handler {
             Ok(handler) => handler,
             Err(invalid) => return Outcome::Error(invalid.to_string()),
         };
         let mut outcome = Outcome::Error(String::new());
         for _ in 0..ATTEMPTS {
-            outcome = self.handlers.ask(handler, &self.target, self.probe.timeout).await;
+            outcome = self.handlers.ask(handler, &self.target, self.probe.timeout, leftover).await;
             if !matches!(outcome, Outcome::Error(_)) {
                 break;
             }

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod claims;
+mod commands;
 mod real;
 mod stage;
 #[path = "../support/mod.rs"]
@@ -71,6 +72,13 @@ claims! {
     a_bad_archive_is_refused,
     an_image_that_can_not_be_had_is_an_error,
     the_pause_image_makes_a_sandbox,
+    a_command_has_an_exit_code_and_output,
+    all_of_a_commands_output_comes,
+    a_missing_program_is_an_exit_code,
+    a_command_runs_on_when_its_caller_goes_away,
+    a_killed_command_ends_with_137,
+    a_command_ends_with_its_container,
+    a_command_needs_a_running_container,
 }
 
 fn fake_stage(claim: &str) -> Stage<FakeEngine> {
@@ -80,5 +88,6 @@ fn fake_stage(claim: &str) -> Stage<FakeEngine> {
         "POD" => kubelet_lite::engine::fake::Behaviour::runs().on_sigterm(0, std::time::Duration::ZERO),
         _ => Program::labelled(launch.labels),
     });
+    engine.behave_exec(|_, words| commands::Command::behaviour(words));
     Stage { engine: engine.for_instance(INSTANCE), claim: claim.to_owned(), real: false }
 }

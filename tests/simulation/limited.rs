@@ -3,8 +3,8 @@
 
 use futures_util::stream::BoxStream;
 use kubelet_lite::engine::{
-    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ImageDetails, fake::FakeEngine,
+    Bytes, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
+    ExecDetails, ImageDetails, fake::FakeEngine,
 };
 use std::{future::Future, time::Duration};
 
@@ -61,6 +61,22 @@ impl Engine for Limited {
 
     async fn remove(&self, id: &str) -> Result<()> {
         within("remove", CHANGE, self.0.remove(id)).await
+    }
+
+    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
+        within("exec create", CHANGE, self.0.exec_create(id, command)).await
+    }
+
+    async fn exec_start(&self, exec: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        within("exec start", CHANGE, self.0.exec_start(exec)).await
+    }
+
+    async fn exec_inspect(&self, exec: &str) -> Result<ExecDetails> {
+        within("exec inspect", READ, self.0.exec_inspect(exec)).await
+    }
+
+    async fn exec_kill(&self, exec: &str) -> Result<()> {
+        within("exec kill", CHANGE, self.0.exec_kill(exec)).await
     }
 
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {

@@ -4,14 +4,21 @@
 //! covers a whole call with its body; what the engine was asked, it goes on doing after the limit.
 
 mod narrow;
+mod session;
 mod transport;
 
 use super::{
     ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ImageDetails, MANAGED_BY_LABEL,
+    ExecDetails, ImageDetails, MANAGED_BY_LABEL,
 };
 use crate::time::Clock;
-use bollard::{Docker, body_full, errors::Error, query_parameters as query};
+use bollard::{
+    Docker, body_full,
+    errors::Error,
+    exec::{StartExecOptions, StartExecResults},
+    models::ExecConfig,
+    query_parameters as query,
+};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use hyper::body::Bytes;
 use serde_json::json;
@@ -33,6 +40,8 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(120);
 const STOP_MARGIN: Duration = Duration::from_secs(60);
 /// A pull without any progress for so long has stalled.
 const PULL_PROGRESS_LIMIT: Duration = Duration::from_secs(60);
+/// What is read at once of a command's output.
+const OUTPUT_BUFFER: usize = 1024;
 /// Connections at a time for short calls. bollard opens one for each request and sets no limit.
 const CONNECTIONS: usize = 64;
 /// What `events` delivers; everything else, exec above all, would only wake us.
@@ -228,6 +237,49 @@ impl Engine for DockerEngine {
             Err(EngineError::NotFound { .. }) => Ok(()),
             result => result,
         }
+    }
+
+    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
+        let operation = on_container("exec create", id)?;
+        let config = ExecConfig {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command),
+            ..ExecConfig::default()
+        };
+        Ok(self.short(&operation, CHANGE_LIMIT, self.docker.create_exec(id, config)).await?.id)
+    }
+
+    async fn exec_start(&self, exec: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let operation = on_container("exec start", exec)?;
+        let attached = StartExecOptions { output_capacity: Some(OUTPUT_BUFFER), ..StartExecOptions::default() };
+        match self.short(&operation, CHANGE_LIMIT, self.docker.start_exec(exec, Some(attached))).await? {
+            StartExecResults::Attached { output, .. } => Ok(output
+                .map(move |item| match item {
+                    Ok(output) => Ok(output.into_bytes()),
+                    Err(error) => Err(narrow::error(&operation, error)),
+                })
+                .boxed()),
+            StartExecResults::Detached => Ok(stream::empty().boxed()),
+        }
+    }
+
+    async fn exec_inspect(&self, exec: &str) -> Result<ExecDetails> {
+        let operation = on_container("exec inspect", exec)?;
+        let path = format!("/exec/{exec}/json");
+        let answer = self.short(&operation, READ_LIMIT, transport::get(&self.socket, &path)).await?;
+        narrow::exec(&answer).map_err(protocol(&operation))
+    }
+
+    async fn exec_kill(&self, exec: &str) -> Result<()> {
+        let operation = on_container("exec kill", exec)?;
+        let seen = self.exec_inspect(exec).await?;
+        if !seen.running || seen.pid <= 0 {
+            return Ok(());
+        }
+        let session = session::Session { id: seen.pid, container: seen.container };
+        let refused = |message: String| EngineError::Refused { operation, status: 500, message };
+        session.kill().await.map_err(refused)
     }
 
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {

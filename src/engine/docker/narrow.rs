@@ -2,7 +2,7 @@
 
 use crate::engine::{
     ContainerDetails, ContainerSummary, EngineAction, EngineError, EngineEvent, EngineState, EngineVersion,
-    ImageDetails,
+    ExecDetails, ImageDetails,
 };
 use bollard::{errors::Error, models};
 use serde::Deserialize;
@@ -120,6 +120,26 @@ struct Endpoint {
     ipv4: String,
     #[serde(rename = "GlobalIPv6Address")]
     ipv6: String,
+}
+
+/// An inspected command, as far as it is read.
+#[derive(Deserialize)]
+struct InspectedExec {
+    #[serde(rename = "ContainerID")]
+    container: String,
+    #[serde(rename = "Running")]
+    running: bool,
+    #[serde(rename = "ExitCode")]
+    exit_code: Option<i64>,
+    #[serde(rename = "Pid", default)]
+    pid: i32,
+}
+
+pub(super) fn exec(answer: &[u8]) -> Result<ExecDetails, String> {
+    let answer: InspectedExec = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let InspectedExec { container, running, exit_code, pid } = answer;
+    // Engines are known that name a code while the command still runs.
+    Ok(ExecDetails { container, running, exit_code: exit_code.filter(|_| !running), pid })
 }
 
 pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {

@@ -100,8 +100,9 @@ pub(super) fn percent_encoded(text: &str) -> String {
 async fn send(socket: &Path, mut request: BollardRequest) -> Result<Response<Incoming>, Error> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends by itself: with the answer's body, or when its reader goes away.
-    tokio::spawn(connection);
+    // Ends by itself: with the answer's body, or when its reader goes away. An exec's output comes
+    // after an upgrade.
+    tokio::spawn(connection.with_upgrades());
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str());
     *request.uri_mut() = path.parse::<Uri>()?;
     request.headers_mut().insert(header::HOST, HeaderValue::from_static("docker"));

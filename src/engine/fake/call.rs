@@ -7,8 +7,8 @@ use super::{
     world::{Due, World},
 };
 use crate::engine::{
-    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ImageDetails,
+    Bytes, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
+    ExecDetails, ImageDetails,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::{
@@ -163,6 +163,32 @@ impl Engine for FakeEngine {
             Ok(())
         });
         removed.await
+    }
+
+    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
+        let wanted = id.to_owned();
+        self.call(Verb::ExecCreate, id, move |world| world.exec_create(&wanted, command)).await
+    }
+
+    async fn exec_start(&self, exec: &str) -> Result<BoxStream<'static, Result<Bytes>>> {
+        let wanted = exec.to_owned();
+        let output = self.call(Verb::ExecStart, exec, move |world| world.exec_start(&wanted)).await?;
+        let client = self.clone();
+        let items = stream::unfold((output, client), |(mut output, client)| async move {
+            let item = client.unless_crashed(output.recv()).await;
+            item.map(|item| (item, (output, client)))
+        });
+        Ok(items.boxed())
+    }
+
+    async fn exec_inspect(&self, exec: &str) -> Result<ExecDetails> {
+        let wanted = exec.to_owned();
+        self.call(Verb::ExecInspect, exec, move |world| world.exec_inspect(&wanted)).await
+    }
+
+    async fn exec_kill(&self, exec: &str) -> Result<()> {
+        let wanted = exec.to_owned();
+        self.call(Verb::ExecKill, exec, move |world| world.exec_kill(&wanted)).await
     }
 
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {

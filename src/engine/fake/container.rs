@@ -406,6 +406,7 @@ impl World {
             // Who asked may have gone away.
             let _ = waiter.send(());
         }
+        self.end_execs_of(number);
         self.note(number, What::Died { code, oom });
         if oom {
             self.emit(number, EngineAction::Oom);

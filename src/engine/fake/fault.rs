@@ -17,6 +17,10 @@ pub enum Verb {
     Stop,
     Kill,
     Remove,
+    ExecCreate,
+    ExecStart,
+    ExecInspect,
+    ExecKill,
     ImageInspect,
     ImagePull,
     ImageLoad,
@@ -25,7 +29,10 @@ pub enum Verb {
 impl Verb {
     /// Whether the call changes nothing in the engine.
     pub fn is_read(self) -> bool {
-        matches!(self, Self::Version | Self::Events | Self::List | Self::Inspect | Self::ImageInspect)
+        matches!(
+            self,
+            Self::Version | Self::Events | Self::List | Self::Inspect | Self::ExecInspect | Self::ImageInspect
+        )
     }
 }
 
@@ -41,6 +48,10 @@ impl fmt::Display for Verb {
             Self::Stop => "stop",
             Self::Kill => "kill",
             Self::Remove => "remove",
+            Self::ExecCreate => "exec create",
+            Self::ExecStart => "exec start",
+            Self::ExecInspect => "exec inspect",
+            Self::ExecKill => "exec kill",
             Self::ImageInspect => "image inspect",
             Self::ImagePull => "image pull",
             Self::ImageLoad => "image load",

@@ -15,12 +15,14 @@ mod behaviour;
 mod call;
 mod container;
 mod event;
+mod exec;
 mod fault;
 mod image;
 mod operator;
 mod world;
 
 pub use behaviour::{Behaviour, Launch};
+pub use exec::ExecBehaviour;
 pub use fault::{Call, Effect, Fault, Verb, internal_error, timeout, unavailable};
 pub use world::{HistoryEntry, What};
 
@@ -122,6 +124,12 @@ impl FakeEngine {
                 .find(|(name, attempts, _)| *name == launch.container && attempts.contains(&launch.attempt));
             row.map_or_else(|| behaviour::default_rule(launch), |(_, _, behaviour)| behaviour.clone())
         });
+    }
+
+    /// Chooses what commands do in containers, from the next one on; without a rule they end at once
+    /// with 0. The rule must not call the engine.
+    pub fn behave_exec(&self, rule: impl FnMut(&Launch<'_>, &[String]) -> ExecBehaviour + Send + 'static) {
+        self.engine.world().exec_rule = Box::new(rule);
     }
 
     /// Puts an image on the node and returns its id.

@@ -77,6 +77,11 @@ impl FakeEngine {
         self.engine.world().containers.iter().filter(|(_, c)| c.is_live()).map(|(n, c)| c.details(*n)).collect()
     }
 
+    /// How many commands run in containers now.
+    pub fn running_execs(&self) -> usize {
+        self.engine.world().running_execs()
+    }
+
     /// A container by id or name.
     pub fn container(&self, id: &str) -> Option<ContainerDetails> {
         self.engine.world().inspect(id).ok()

@@ -4,6 +4,7 @@ use super::{
     behaviour::Rule,
     container::Container,
     event::{Passage, Stream},
+    exec::{Exec, ExecRule},
     fault::{Call, Fault, Verb},
     image::Images,
 };
@@ -71,6 +72,8 @@ pub(super) enum Due {
     Kill { container: u64, run: u32 },
     /// A late event arrives.
     Event(Box<EngineEvent>),
+    /// A command ends by itself.
+    ExecExit { exec: u64, code: i64 },
     /// The engine comes back.
     Up,
 }
@@ -93,6 +96,9 @@ pub(super) struct World {
     pub taken_ports: Vec<super::container::HostPort>,
     pub stream: Stream,
     pub rule: Rule,
+    pub execs: BTreeMap<u64, Exec>,
+    pub made_execs: u64,
+    pub exec_rule: ExecRule,
     pub hook: Option<Hook>,
     pub faults: BTreeMap<u64, Vec<Fault>>,
     pub calls: Vec<Call>,
@@ -127,6 +133,9 @@ impl World {
             taken_ports: Vec::new(),
             stream: Stream::default(),
             rule: Box::new(super::behaviour::default_rule),
+            execs: BTreeMap::new(),
+            made_execs: 0,
+            exec_rule: Box::new(super::exec::default_exec_rule),
             hook: None,
             faults: BTreeMap::new(),
             calls: Vec::new(),
@@ -176,6 +185,7 @@ impl World {
                 Due::Exit { container, run, code, oom } => self.exit(container, run, code, oom),
                 Due::Kill { container, run } => self.exit(container, run, 137, false),
                 Due::Event(event) => self.stream.deliver(&event),
+                Due::ExecExit { exec, code } => self.exec_exit(exec, code),
                 Due::Up => self.come_up(),
             }
         }
@@ -236,6 +246,7 @@ impl World {
         self.note_engine("", What::EngineDown);
         self.stream.cut("the engine went away");
         self.up = false;
+        self.forget_execs();
         self.timers.retain(|_, due| matches!(due, Due::Exit { .. }));
         for container in self.containers.values_mut() {
             container.forget_stops();

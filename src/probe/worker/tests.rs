@@ -20,7 +20,13 @@ struct Script {
 }
 
 impl Handlers for Script {
-    fn ask<'a>(&'a self, _: &'a Handler, _: &'a HandlerTarget, _: Duration) -> BoxFuture<'a, Outcome> {
+    fn ask<'a>(
+        &'a self,
+        _: &'a Handler,
+        _: &'a HandlerTarget,
+        _: Duration,
+        _: &'a mut Leftover,
+    ) -> BoxFuture<'a, Outcome> {
         Box::pin(async move {
             struct Flight<'a>(&'a AtomicUsize);
             impl Drop for Flight<'_> {
