@@ -97,7 +97,7 @@ test-sim: ## the simulation (not yet part of `test`: it still fails): every faul
 test-engine: ## tests on private Docker Engines (root)
 	@$(deps) $(build_deps) $(engine_deps) busybox-static
 	$(call step,Docker Engine)
-	$(run_tests) --test engine_contract --test node
+	$(run_tests) --test engine_contract --test probes --test node
 
 .PHONY: deny
 deny: ## licences, bans and sources of dependencies, with cargo-deny if it is there

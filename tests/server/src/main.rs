@@ -2,6 +2,10 @@
 //!
 //! Flags (each `--name value`):
 //! - `--port N`: serve HTTP there (default 8080; 0 serves nothing).
+//! - `--grpc N`: serve gRPC health checks there, as `/set?grpc=…` says: a serving status (1 is SERVING, the
+//!   beginning), `hang`, or `code:N` for a gRPC status. It knows the services "" and `known`.
+//! - `--garbage N`: answer every connection there with a line of another protocol.
+//! - `--deaf N`: take connections there and never answer.
 //! - `--log FILE`: append a line for every start, signal and exit: `<unix ms> <pid> <word> <detail>`.
 //! - `--on-term exit:CODE | ignore | slow:MILLISECONDS:CODE`: what SIGTERM does (default `exit:0`).
 //! - `--exit-after MILLISECONDS:CODE`: end by itself.
@@ -11,6 +15,8 @@
 //! HTTP: `/healthz` and `/readyz` answer 200, or what `/set?healthz=500` (a status, or `hang`) said
 //! last; `/exit?code=N` ends the program; `/env`, `/args` and `/headers` show what it was given;
 //! `/echo?text` answers the text; `/redirect?url` redirects; anything else is 404.
+
+mod grpc;
 
 use std::{
     collections::BTreeMap,
@@ -54,13 +60,24 @@ fn main() {
         let server = Arc::clone(&server);
         move || server.serve_signals(signals, &on_term)
     });
+    let port = |name: &str| flag(name).map(|t| t.parse::<u16>().expect("port"));
+    if let Some(port) = port("--grpc") {
+        let server = Arc::clone(&server);
+        thread::spawn(move || grpc::serve(port, move |service| server.health(service)));
+    }
+    for (name, says) in [("--garbage", Some("SSH-2.0-OpenSSH_9.2\r\n")), ("--deaf", None)] {
+        if let Some(port) = port(name) {
+            let listener = TcpListener::bind(("0.0.0.0", port)).expect("listen");
+            thread::spawn(move || talk(&listener, says));
+        }
+    }
     let memory: Vec<u8> = vec![1; flag("--allocate").map_or(0, |t| t.parse::<usize>().expect("megabytes") << 20)];
     if let Some(text) = flag("--exit-after") {
         let (after, code) = text.split_once(':').expect("MILLISECONDS:CODE");
         thread::sleep(millis(after));
         server.leave(code);
     }
-    let port: u16 = flag("--port").map_or(8080, |t| t.parse().expect("port"));
+    let port = port("--port").unwrap_or(8080);
     if port != 0 {
         let listener = TcpListener::bind(("0.0.0.0", port)).expect("listen");
         server.note("listen", port);
@@ -73,7 +90,28 @@ fn main() {
     drop(memory);
 }
 
+/// Says this to everybody, or takes every connection and says nothing.
+fn talk(listener: &TcpListener, says: Option<&str>) {
+    let mut held = Vec::new();
+    for mut stream in listener.incoming().flatten() {
+        match says {
+            Some(says) => {
+                let _ = stream.write_all(says.as_bytes());
+            }
+            None => held.push(stream),
+        }
+    }
+}
+
 impl Server {
+    /// What to do with a health check.
+    fn health(&self, service: &str) -> String {
+        if !["", "known"].contains(&service) {
+            return "code:5".to_owned();
+        }
+        self.answers.lock().expect("answers").get("grpc").cloned().unwrap_or_else(|| "1".to_owned())
+    }
+
     /// Writes to the log, and to standard output for `docker logs`.
     fn note(&self, word: &str, detail: impl Display) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis();
