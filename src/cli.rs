@@ -1,6 +1,10 @@
 //! What was typed on the command line, and nothing else: flags carry the kubelet's names.
 
-use crate::{manifest::parse::FieldValidation, validate::ValidateArgs};
+use crate::{
+    manifest::parse::FieldValidation,
+    query::{DescribeArgs, EventsArgs, GetArgs},
+    validate::ValidateArgs,
+};
 use clap::{Args, Parser, Subcommand};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
@@ -22,6 +26,12 @@ pub enum Command {
     /// Judge manifests as the daemon would, without daemon or engine. Exit code 0: all would be
     /// taken; 1: something would be refused; 2: wrong usage.
     Validate(ValidateArgs),
+    /// Show pods, events or manifest files of the daemon that runs here, as `kubectl get` does.
+    Get(GetArgs),
+    /// Show a pod at length, with its events, as `kubectl describe` does.
+    Describe(DescribeArgs),
+    /// Show what happened lately, as `kubectl events` does.
+    Events(EventsArgs),
 }
 
 /// The daemon's flags, as typed. Each is optional: the configuration file and the defaults follow.
@@ -33,6 +43,10 @@ pub struct Options {
     /// Where the Docker Engine listens [default: unix:///var/run/docker.sock].
     #[arg(long, value_name = "ENDPOINT")]
     pub docker_endpoint: Option<String>,
+    /// Unix socket of the status API, for root alone [default: /run/kubelet-lite/kubelet-lite.sock; with
+    /// another --root-dir, kubelet-lite.sock in it].
+    #[arg(long, value_name = "PATH")]
+    pub api_socket: Option<PathBuf>,
     /// Directory for volumes and state of pods [default: /var/lib/kubelet-lite]. Two daemons with
     /// different ones leave each other's pods alone.
     #[arg(long, value_name = "DIR")]

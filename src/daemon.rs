@@ -1,6 +1,7 @@
 //! The composition root: builds the actors, wires them, serves signals, lets go in order.
 
 use crate::{
+    api::{self, ApiServer, ApiState},
     convert::{InstanceId, NodeFacts},
     engine::docker::DockerEngine,
     event::Recorder,
@@ -70,6 +71,7 @@ pub async fn run(
     let (watcher, handle) = ManifestWatcher::new(&watch_options(&settings), clock, parser)?;
     let (summary_tx, summary) = watch::channel(NodeSummary::default());
     let options = ManagerOptions { sync_frequency: settings.sync_frequency, max_pods: settings.max_pods };
+    let api = ApiState { shared: shared.clone(), summary: summary.clone(), snapshots: handle.snapshots.clone() };
     let manager = PodManager::new(shared, options, handle.snapshots.clone(), summary_tx, detach.clone());
     info!(
         version = env!("CARGO_PKG_VERSION"), node = settings.node_name,
@@ -78,16 +80,32 @@ pub async fn run(
     );
     let watcher = tokio::spawn(watcher.run(detach.clone()));
     let manager = tokio::spawn(manager.run());
+    let api = tokio::spawn(serve_api(api, settings.clone(), detach.clone()));
     let status = serve(signals, &settings, &handle, summary, reread).await;
     systemd::stopping();
     info!("leaving; pods go on without this daemon");
     detach.cancel();
-    for (name, task) in [("pod manager", manager), ("manifest watcher", watcher)] {
+    for (name, task) in [("pod manager", manager), ("manifest watcher", watcher), ("status API", api)] {
         if let Err(failed) = task.await {
             error!("the {name} ended abnormally: {failed}");
         }
     }
     Ok(status)
+}
+
+/// The status API, if a socket can be had; the pods run as well without it.
+async fn serve_api(state: ApiState<DockerEngine>, settings: Settings, detach: CancellationToken) {
+    let places = api::places(settings.api_socket.as_deref(), &settings.root_dir);
+    match ApiServer::bind(&places).await {
+        Ok(server) => {
+            info!("the status API listens at {}", server.path().display());
+            server.run(state, detach).await;
+        }
+        Err(error) => error!(
+            "there is no status API, so `kubelet-lite get` will not work: {}; give another --api-socket",
+            crate::report(&error)
+        ),
+    }
 }
 
 fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, crate::engine::docker::EndpointError> {

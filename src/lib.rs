@@ -23,9 +23,13 @@
 //! | [`event`] | Kubernetes Events: the last of them, and the log line of each | all but the recorder |
 //! | [`worker`] | doing: one task for each pod, and their manager | no |
 //! | [`volume`] | directories below `--root-dir` | no |
+//! | [`api`] | the read-only part of the Kubernetes API on a socket for root | `route`, `selector`, `refusal` |
+//! | [`print`] | kubectl's columns and words for objects | yes |
+//! | [`query`] | the commands that ask the daemon: `get`, `describe`, `events` | all but asking |
 //! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
 //! | [`time`] | the only caller of a clock | no |
 
+pub mod api;
 pub mod cli;
 pub mod convert;
 pub mod daemon;
@@ -37,7 +41,9 @@ pub mod log;
 pub mod manifest;
 pub mod plan;
 pub mod pod;
+pub mod print;
 pub mod probe;
+pub mod query;
 pub mod settings;
 pub mod status;
 pub mod systemd;

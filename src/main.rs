@@ -6,7 +6,9 @@ use kubelet_lite::{
     daemon,
     exit::ExitStatus,
     log,
+    query::{self, Query},
     settings::{self, Settings, SettingsError},
+    time::Clock,
     validate,
 };
 use std::{
@@ -22,6 +24,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     match cli.command {
         Some(Command::Validate(args)) => run_validate(&args),
+        Some(Command::Get(args)) => run_query(&Query::Get(args)),
+        Some(Command::Describe(args)) => run_query(&Query::Describe(args)),
+        Some(Command::Events(args)) => run_query(&Query::Events(args)),
         None => run_daemon(&cli.options).into(),
     }
 }
@@ -36,6 +41,26 @@ fn run_validate(args: &validate::ValidateArgs) -> ExitCode {
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "the report can not be written: {error}");
             ExitStatus::Failure.into()
+        }
+    }
+}
+
+fn run_query(query: &Query) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "the runtime can not start: {error}");
+            return ExitStatus::Failure.into();
+        }
+    };
+    let (mut out, mut notes) = (std::io::stdout(), std::io::stderr());
+    let now = Clock::system().wall();
+    match runtime.block_on(query::run(query, &mut out, &mut notes, now)) {
+        Ok(()) => ExitStatus::Success.into(),
+        Err(error) => {
+            // Nobody is left to tell if this fails.
+            let _ = writeln!(std::io::stderr(), "{}", kubelet_lite::report(&error));
+            error.status().into()
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Settings {
     pub docker_endpoint: String,
     /// Directory of pods.
     pub root_dir: PathBuf,
+    /// Socket of the status API; `None` for the default places.
+    pub api_socket: Option<PathBuf>,
     /// Lower-cased node name.
     pub node_name: String,
     /// Address of the node.
@@ -96,6 +98,7 @@ pub fn settle(
         pod_manifest_path: absolute("--pod-manifest-path", &pod_manifest_path)?,
         docker_endpoint,
         root_dir: absolute("--root-dir", options.root_dir.as_deref().unwrap_or(Path::new(ROOT_DIR)))?,
+        api_socket: options.api_socket.as_deref().map(|path| absolute("--api-socket", path)).transpose()?,
         node_name,
         node_ip: options.node_ip,
         file_check_frequency: positive(

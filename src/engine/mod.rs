@@ -90,6 +90,16 @@ pub trait Engine: Send + Sync + 'static {
     /// gone; the engine may need a moment to notice.
     fn exec_kill(&self, exec: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
+    /// The end of what a container has printed, standard output and error as they came: at most `lines`
+    /// lines, and of these the last `limit` bytes. Without a log that can be read (another log driver)
+    /// it is an error.
+    fn logs_tail(
+        &self,
+        id: &str,
+        lines: u32,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<u8>, EngineError>> + Send;
+
     /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
     fn image_inspect(&self, reference: &str) -> impl Future<Output = Result<ImageDetails, EngineError>> + Send;
 

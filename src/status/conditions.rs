@@ -32,6 +32,7 @@ struct Condition {
 }
 
 /// The answer to one question.
+#[derive(Clone)]
 struct Answer {
     kind: &'static str,
     is_true: bool,
@@ -101,7 +102,8 @@ fn answers(picture: &PodPicture) -> Vec<Answer> {
     vec![
         yes_or(POD_READY_TO_START_CONTAINERS, sandbox_runs(picture), None, String::new()),
         initialized(picture, &readings, phase),
-        pod_ready(picture, &ready),
+        // Readiness gates count as met: nobody here could set their conditions.
+        Answer { kind: READY, ..ready.clone() },
         ready,
         yes_or(POD_SCHEDULED, true, None, String::new()),
     ]
@@ -155,18 +157,6 @@ fn containers_ready(readings: &[Reading<'_>], phase: Phase) -> Answer {
         message = format!("containers with unknown status: [{}], {message}", names(&lost));
     }
     yes_or(CONTAINERS_READY, unready.is_empty() && !readings.is_empty(), Some("ContainersNotReady"), message)
-}
-
-/// `Ready`: the containers are, and so are the readiness gates, which nobody can open here.
-fn pod_ready(picture: &PodPicture, containers: &Answer) -> Answer {
-    if !containers.is_true {
-        return yes_or(READY, false, containers.reason, containers.message.clone());
-    }
-    let gates = picture.pod.iter().flat_map(|pod| pod.spec.readiness_gates.iter().flatten());
-    let missing: Vec<String> = gates
-        .map(|gate| format!("corresponding condition of pod readiness gate {:?} does not exist.", gate.condition_type))
-        .collect();
-    yes_or(READY, missing.is_empty(), Some("ReadinessGatesNotReady"), missing.join(", "))
 }
 
 fn names(readings: &[&Reading<'_>]) -> String {

@@ -23,15 +23,15 @@ pub use key::environment_key;
 
 use crate::{
     convert::{self, NodeFacts, SandboxFacts},
-    pod::{Attempt, Container, Pod, PodUid, quantity::Quantity},
+    pod::{Attempt, Container, ContainerName, Pod, PodUid, quantity::Quantity},
 };
 use error::{Io, Place};
 use k8s_openapi::api::core::v1 as api;
-use nix::{errno::Errno, mount::MsFlags};
+use nix::{errno::Errno, fcntl::OFlag, mount::MsFlags};
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, OpenOptions, Permissions},
-    io::{self, Read, Write},
+    io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -117,6 +117,27 @@ impl VolumeManager {
             sub_path::bind(&sub_path, place)?;
         }
         Ok(())
+    }
+
+    /// The end of what an instance of a container has written as its termination message, at most `limit`
+    /// bytes; `None` if there is no such file.
+    pub fn termination_message(
+        &self,
+        uid: &PodUid,
+        container: &ContainerName,
+        attempt: Attempt,
+        limit: usize,
+    ) -> Option<String> {
+        let path = paths::termination_log(&self.root, uid, container, attempt).ok()?;
+        // The container may have made it anything but another file: it is mounted there.
+        let flags = (OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits();
+        let mut file = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+        let metadata = file.metadata().ok().filter(fs::Metadata::is_file)?;
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        file.seek(SeekFrom::Start(metadata.len().saturating_sub(limit))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(limit).read_to_end(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its

@@ -5,7 +5,10 @@ pub use crate::commands::{
     a_command_runs_on_when_its_caller_goes_away, a_killed_command_ends_with_137, a_missing_program_is_an_exit_code,
     all_of_a_commands_output_comes,
 };
-use crate::stage::{IMAGE, Program, Stage, joined, with_host_port, with_memory};
+use crate::{
+    stage::{IMAGE, Program, Stage, joined, with_host_port, with_memory},
+    support::eventually,
+};
 use kubelet_lite::engine::{Engine, EngineAction, EngineError, EngineState, MANAGED_BY_LABEL, pause};
 use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, timeout};
@@ -409,4 +412,21 @@ pub async fn the_pause_image_makes_a_sandbox<E: Engine + Clone>(stage: Stage<E>)
     assert_eq!(seen.state, EngineState::Exited);
     // On a busy machine the signal may meet runc before it has become the pause program, and end that.
     assert_ne!(seen.exit_code, 137, "SIGKILL was not needed");
+}
+
+pub async fn the_end_of_a_log_can_be_read<E: Engine + Clone>(stage: Stage<E>) {
+    let id = stage.create("a", Program::Talkative).await;
+    assert_eq!(stage.engine.logs_tail(&id, 80, 2048).await.unwrap(), b"");
+    stage.engine.start(&id).await.unwrap();
+    stage.ended(&id).await;
+    let last: String = (21..=100).map(|i| format!("line {i}\n")).collect();
+    // The engine may write its log a moment after the end.
+    let text = eventually("the log is written", || async {
+        let end = stage.engine.logs_tail(&id, 80, 2048).await.unwrap();
+        String::from_utf8(end).ok().filter(|text| text.ends_with("line 100\n"))
+    })
+    .await;
+    assert_eq!(text, last);
+    assert_eq!(stage.engine.logs_tail(&id, 80, 13).await.unwrap(), b" 99\nline 100\n");
+    assert!(stage.engine.logs_tail(&stage.name("nothing"), 80, 2048).await.unwrap_err().is_not_found());
 }

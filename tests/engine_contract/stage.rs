@@ -29,10 +29,12 @@ pub enum Program {
     Missing,
     /// Takes more memory than it may.
     Greedy,
+    /// Prints a hundred lines, then ends with 3.
+    Talkative,
 }
 
 impl Program {
-    const ALL: [Self; 5] = [Self::Polite, Self::Stubborn, Self::Brief, Self::Missing, Self::Greedy];
+    const ALL: [Self; 6] = [Self::Polite, Self::Stubborn, Self::Brief, Self::Missing, Self::Greedy, Self::Talkative];
 
     /// For the real engine.
     fn command(self) -> Vec<String> {
@@ -43,6 +45,7 @@ impl Program {
             Self::Brief => &["sh", "-c", "exit 3"],
             Self::Missing => &["/no/such/program"],
             Self::Greedy => &["sh", "-c", "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"],
+            Self::Talkative => &["sh", "-c", "for i in $(seq 100); do echo line $i; done; exit 3"],
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
@@ -55,6 +58,10 @@ impl Program {
             Self::Brief => Behaviour::exits(3, Duration::ZERO),
             Self::Missing => Behaviour::fails_to_start("exec: \"/no/such/program\": no such file or directory"),
             Self::Greedy => Behaviour::out_of_memory(Duration::from_millis(100)),
+            Self::Talkative => {
+                let lines: String = (1..=100).map(|i| format!("line {i}\n")).collect();
+                Behaviour::exits(3, Duration::ZERO).printing(&lines)
+            }
         }
     }
 

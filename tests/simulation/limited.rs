@@ -79,6 +79,10 @@ impl Engine for Limited {
         within("exec kill", CHANGE, self.0.exec_kill(exec)).await
     }
 
+    async fn logs_tail(&self, id: &str, lines: u32, limit: usize) -> Result<Vec<u8>> {
+        within("logs", READ, self.0.logs_tail(id, lines, limit)).await
+    }
+
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
         within("image inspect", READ, self.0.image_inspect(reference)).await
     }

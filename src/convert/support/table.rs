@@ -199,11 +199,8 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].startupProbe", PROBE),
     ("spec.containers[].stdin", OK),
     ("spec.containers[].stdinOnce", OK),
-    (
-        "spec.containers[].terminationMessagePath",
-        Always(Approximated, "the file is there; the status does not show it yet"),
-    ),
-    ("spec.containers[].terminationMessagePolicy", Always(Approximated, "the status does not show the message yet")),
+    ("spec.containers[].terminationMessagePath", OK),
+    ("spec.containers[].terminationMessagePolicy", OK),
     ("spec.containers[].tty", OK),
     (
         "spec.containers[].volumeDevices",

@@ -282,6 +282,22 @@ impl Engine for DockerEngine {
         session.kill().await.map_err(refused)
     }
 
+    async fn logs_tail(&self, id: &str, lines: u32, limit: usize) -> Result<Vec<u8>> {
+        let operation = on_container("logs", id)?;
+        let options = query::LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        self.short(&operation, READ_LIMIT, async {
+            let mut items = self.docker.logs(id, Some(options));
+            let mut end = Vec::new();
+            while let Some(item) = items.next().await {
+                end.extend_from_slice(&item?.into_bytes());
+                // A line may be as long as the program likes.
+                end.drain(..end.len().saturating_sub(limit));
+            }
+            Ok(end)
+        })
+        .await
+    }
+
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
         let operation = on_image("image inspect", reference)?;
         let answer = self.short(&operation, READ_LIMIT, self.docker.inspect_image(reference)).await?;

@@ -12,6 +12,8 @@ pub struct Behaviour {
     pub(super) oom: bool,
     /// Exit code, and time from the signal to the exit; `None` ignores the signal.
     pub(super) on_stop_signal: Option<(i64, Duration)>,
+    /// What it prints at its start.
+    pub(super) prints: Vec<u8>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,13 @@ pub(super) enum StartOutcome {
 impl Behaviour {
     /// Runs for ever; ends at once with 143 at its stop signal.
     pub fn runs() -> Self {
-        Self { start: StartOutcome::Runs, end: None, oom: false, on_stop_signal: Some((143, Duration::ZERO)) }
+        Self {
+            start: StartOutcome::Runs,
+            end: None,
+            oom: false,
+            on_stop_signal: Some((143, Duration::ZERO)),
+            prints: Vec::new(),
+        }
     }
 
     /// Ends by itself with `code`, `after` its start.
@@ -52,6 +60,12 @@ impl Behaviour {
     #[must_use]
     pub fn ignoring_sigterm(self) -> Self {
         Self { on_stop_signal: None, ..self }
+    }
+
+    /// Prints this at its start.
+    #[must_use]
+    pub fn printing(self, text: &str) -> Self {
+        Self { prints: text.into(), ..self }
     }
 
     /// Ends with `code`, `after` its stop signal.

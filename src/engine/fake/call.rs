@@ -191,6 +191,11 @@ impl Engine for FakeEngine {
         self.call(Verb::ExecKill, exec, move |world| world.exec_kill(&wanted)).await
     }
 
+    async fn logs_tail(&self, id: &str, lines: u32, limit: usize) -> Result<Vec<u8>> {
+        let wanted = id.to_owned();
+        self.call(Verb::LogsTail, id, move |world| world.logs_tail(&wanted, lines, limit)).await
+    }
+
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
         let wanted = reference.to_owned();
         self.call(Verb::ImageInspect, reference, move |world| world.images.inspect(&wanted)).await

@@ -54,6 +54,8 @@ pub(super) struct Container {
     /// When the grace of the stops under way ends, at the earliest.
     kill_at: Option<Instant>,
     behaviour: Behaviour,
+    /// What all its runs have printed.
+    log: Vec<u8>,
     signalled: bool,
     /// An exit that came due while it was paused.
     held_exit: Option<(i64, bool)>,
@@ -176,6 +178,14 @@ impl World {
         self.containers.get(&number).map(|c| c.details(number)).ok_or_else(missing)
     }
 
+    pub fn logs_tail(&mut self, id: &str, lines: u32, limit: usize) -> Result<Vec<u8>> {
+        let (_, container) = self.get(Verb::LogsTail, id)?;
+        let all: Vec<&[u8]> = container.log.split_inclusive(|byte| *byte == b'\n').collect();
+        let skipped = all.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
+        let end = all[skipped..].concat();
+        Ok(end[end.len().saturating_sub(limit)..].to_vec())
+    }
+
     pub fn create(&mut self, name: &str, body: ContainerCreateBody) -> Result<String> {
         let reference = body.image.clone().unwrap_or_default();
         let Some(image) = self.images.find(&reference) else {
@@ -215,6 +225,7 @@ impl World {
             run: 0,
             kill_at: None,
             behaviour: Behaviour::runs(),
+            log: Vec::new(),
             signalled: false,
             held_exit: None,
             waiters: Vec::new(),
@@ -260,6 +271,7 @@ impl World {
         container.ip =
             matches!(mode.as_str(), "" | "default" | "bridge").then(|| Ipv4Addr::new(172, 17, octets[0], octets[1]));
         let (run, end, oom) = (container.run, behaviour.end, behaviour.oom);
+        container.log.extend_from_slice(&behaviour.prints);
         container.behaviour = behaviour;
         self.note(number, What::Started);
         self.emit(number, EngineAction::Start);

@@ -21,6 +21,7 @@ pub enum Verb {
     ExecStart,
     ExecInspect,
     ExecKill,
+    LogsTail,
     ImageInspect,
     ImagePull,
     ImageLoad,
@@ -31,7 +32,13 @@ impl Verb {
     pub fn is_read(self) -> bool {
         matches!(
             self,
-            Self::Version | Self::Events | Self::List | Self::Inspect | Self::ExecInspect | Self::ImageInspect
+            Self::Version
+                | Self::Events
+                | Self::List
+                | Self::Inspect
+                | Self::ExecInspect
+                | Self::LogsTail
+                | Self::ImageInspect
         )
     }
 }
@@ -52,6 +59,7 @@ impl fmt::Display for Verb {
             Self::ExecStart => "exec start",
             Self::ExecInspect => "exec inspect",
             Self::ExecKill => "exec kill",
+            Self::LogsTail => "logs",
             Self::ImageInspect => "image inspect",
             Self::ImagePull => "image pull",
             Self::ImageLoad => "image load",
