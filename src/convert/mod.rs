@@ -30,7 +30,7 @@ pub use labels::{ANNOTATION_RESTART_COUNT, IDENTITY_LABELS, Labels, MANAGED_BY, 
 pub use mounts::{SubPath, sub_paths};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{container_name, hostname, sandbox_name};
-pub use observe::{Observed, assemble, observe};
+pub use observe::{Observed, assemble, listed_identity, observe};
 pub use references::references;
 pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;

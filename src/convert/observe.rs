@@ -3,7 +3,7 @@
 use super::labels::{ContainerLabels, Labels, SandboxLabels};
 use super::{InstanceId, LabelError, labels};
 use crate::{
-    engine::{ContainerDetails, EngineState},
+    engine::{ContainerDetails, ContainerSummary, EngineState},
     pod::{
         AppliedPod, ContainerId, ContainerKind, ContainerName, ContainerState, ContainerStatus, ExitReason,
         Incarnation, ObservedPod, Pod, PodKey, PodUid, Record, Sandbox,
@@ -79,7 +79,7 @@ pub fn observe(
             Observed::Sandbox { key, uid, sandbox, applied: applied(*labels) }
         }
         Ok(Labels::Container(labels)) => {
-            if !joined(details, &labels.sandbox_id) {
+            if !joined(&details.network_mode, &labels.sandbox_id) {
                 return None;
             }
             let record = record(details, labels.written.image.as_deref());
@@ -90,11 +90,18 @@ pub fn observe(
     })
 }
 
+/// The pod that a row of a list belongs to. `None` if it is not this instance's, as with [`observe`].
+pub fn listed_identity(row: &ContainerSummary, instance: &InstanceId) -> Option<(PodKey, PodUid)> {
+    let identity = labels::pod_identity(&row.labels, instance)?;
+    let (is_sandbox, _) = labels::role(&row.labels);
+    (is_sandbox || joined(&row.network_mode, &labels::sandbox_id(&row.labels))).then_some(identity)
+}
+
 /// Whether a container joined the network of the sandbox that its labels name, as all that we make
 /// do. `docker commit` copies labels into the image, and `docker run` of it would otherwise put an
 /// operator's container among ours.
-fn joined(details: &ContainerDetails, sandbox: &ContainerId) -> bool {
-    details.network_mode.strip_prefix("container:") == Some(sandbox.as_str())
+fn joined(network_mode: &str, sandbox: &ContainerId) -> bool {
+    network_mode.strip_prefix("container:") == Some(sandbox.as_str())
 }
 
 fn applied(labels: SandboxLabels) -> AppliedPod {
@@ -154,7 +161,7 @@ fn unreadable(
         return Some(Observed::Sandbox { key, uid, sandbox, applied: AppliedPod::Unreadable(why.to_string()) });
     }
     let sandbox_id = labels::sandbox_id(&details.labels);
-    if !joined(details, &sandbox_id) {
+    if !joined(&details.network_mode, &sandbox_id) {
         return None;
     }
     let status = ContainerStatus {

@@ -210,6 +210,8 @@ pub struct ContainerSummary {
     pub labels: BTreeMap<String, String>,
     /// State.
     pub state: EngineState,
+    /// `HostConfig.NetworkMode`: `container:<id>` of one that joined another's network.
+    pub network_mode: String,
 }
 
 /// State word of a container.

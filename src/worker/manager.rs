@@ -263,8 +263,8 @@ impl<E: Engine> PodManager<E> {
         let rows = self.shared.engine.list(convert::MANAGED_BY, instance.as_str()).await?;
         let mut listed: BTreeMap<PodKey, Listed> = BTreeMap::new();
         for row in rows {
-            let Some((key, uid)) = convert::pod_identity(&row.labels, &instance) else {
-                debug!(container_id = row.id, "a container with our label has no pod's identity and is left alone");
+            let Some((key, uid)) = convert::listed_identity(&row, &instance) else {
+                debug!(container_id = row.id, "a container with our label is none of a pod's and is left alone");
                 continue;
             };
             let pod = listed.entry(key).or_default();

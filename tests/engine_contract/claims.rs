@@ -252,6 +252,10 @@ pub async fn a_dead_sandbox_can_not_be_joined<E: Engine + Clone>(stage: Stage<E>
         async move { stage.engine.create(&name, body).await.unwrap() }
     };
     let (early, late) = (app("early").await, app("late").await);
+    let rows = stage.engine.list(crate::stage::CLAIM, &stage.claim).await.unwrap();
+    let whose = |id: &str| rows.iter().find(|row| row.id == id).unwrap().network_mode.clone();
+    let mode = format!("container:{sandbox}");
+    assert_eq!((whose(&early), whose(&late)), (mode.clone(), mode));
     stage.engine.start(&early).await.unwrap();
     assert!(stage.inspect(&early).await.ips.is_empty());
     stage.engine.kill(&sandbox, "SIGKILL").await.unwrap();

@@ -14,7 +14,7 @@ pub const IMAGE: &str = crate::support::images::BUSYBOX;
 pub const INSTANCE: &str = "contract";
 
 const PROGRAM: &str = "test.program";
-const CLAIM: &str = "test.claim";
+pub const CLAIM: &str = "test.claim";
 
 /// What a container does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use crate::{
         SandboxFacts, container_body, sandbox_body,
         testing::{details, image, node, pod, pod_of, sandbox_id},
     },
-    engine::EngineState,
+    engine::{ContainerSummary, EngineState},
     pod::{Attempt, ContainerName, hash::SpecHash},
 };
 
@@ -213,11 +213,24 @@ fn only_what_this_instance_made_is_ours() {
     unmarked.labels.remove(labels::MANAGED_BY);
     assert_eq!(observe(&unmarked, &instance(), &timestamp_of), None);
 
+    let row = |details: &ContainerDetails| ContainerSummary {
+        id: details.id.clone(),
+        name: details.name.clone(),
+        labels: details.labels.clone(),
+        state: details.state,
+        network_mode: details.network_mode.clone(),
+    };
+    let identity = Some((pod.key.clone(), pod.uid.clone()));
+    assert_eq!(listed_identity(&row(&ours), &instance()), identity);
+    assert_eq!(listed_identity(&row(&sandbox_details(&pod, 0, EngineState::Running)), &instance()), identity);
+    assert_eq!(listed_identity(&row(&unmarked), &instance()), None);
+
     // `docker commit` of ours, then `docker run` of the image: all labels, another network.
     for mode in ["bridge", "default", "host", "", "container:another"] {
         let mut committed = ours.clone();
         committed.network_mode = mode.into();
         assert_eq!(observe(&committed, &instance(), &timestamp_of), None, "{mode}");
+        assert_eq!(listed_identity(&row(&committed), &instance()), None, "{mode}");
         committed.labels.insert("io.kubelet-lite.schema".into(), "99".into());
         assert_eq!(observe(&committed, &instance(), &timestamp_of), None, "{mode}");
     }

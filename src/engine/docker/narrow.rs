@@ -41,6 +41,15 @@ struct Row {
     #[serde(default)]
     labels: Option<BTreeMap<String, String>>,
     state: String,
+    #[serde(default)]
+    host_config: RowHost,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RowHost {
+    #[serde(default)]
+    network_mode: String,
 }
 
 pub(super) fn summaries(answer: &[u8]) -> Result<Vec<ContainerSummary>, String> {
@@ -52,7 +61,8 @@ fn summary(row: Row) -> Result<ContainerSummary, String> {
     // The other names are link aliases, `/other/alias`.
     let own = row.names.into_iter().find(|name| !name.trim_start_matches('/').contains('/'));
     let name = required(own, "name")?.trim_start_matches('/').to_owned();
-    Ok(ContainerSummary { id: row.id, name, labels: row.labels.unwrap_or_default(), state: state(&row.state) })
+    let (labels, state) = (row.labels.unwrap_or_default(), state(&row.state));
+    Ok(ContainerSummary { id: row.id, name, labels, state, network_mode: row.host_config.network_mode })
 }
 
 /// An inspected container, as far as it is read.

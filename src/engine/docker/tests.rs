@@ -229,9 +229,10 @@ fn version_and_info_are_merged() {
 #[test]
 fn a_summary_takes_its_own_name_among_link_aliases() {
     let rows = json!([{"Id": "1", "Names": ["/other/alias", "/web"], "State": "stopping", "Labels": null},
-        {"Id": "2", "Names": ["/new"], "State": "pondering"}]);
+        {"Id": "2", "Names": ["/new"], "State": "pondering", "HostConfig": {"NetworkMode": "container:1"}}]);
     let rows = narrow::summaries(rows.to_string().as_bytes()).unwrap();
     assert_eq!((rows[0].name.as_str(), rows[0].state), ("web", EngineState::Running));
     // A word of a newer engine is not the end of the list.
     assert_eq!(rows[1].state, EngineState::Other);
+    assert_eq!((rows[0].network_mode.as_str(), rows[1].network_mode.as_str()), ("", "container:1"));
 }

@@ -106,6 +106,7 @@ impl Container {
             name: self.name.clone(),
             labels: (*self.labels).clone(),
             state: self.state,
+            network_mode: self.network_mode().to_owned(),
         }
     }
 
