@@ -75,6 +75,13 @@ pub struct Options {
     /// How many pods may run [default: 110].
     #[arg(long, value_name = "N")]
     pub max_pods: Option<usize>,
+    /// Most processes and threads of a container; -1 for no limit [default: -1].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub pod_max_pids: Option<i64>,
+    /// Sysctls that pods may set beyond the safe ones: names, or beginnings of names with a '*', separated by
+    /// commas [default: none].
+    #[arg(long, value_name = "SYSCTLS")]
+    pub allowed_unsafe_sysctls: Option<String>,
     /// Use the engine's default seccomp profile where a pod names none [default: true].
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub seccomp_default: Option<bool>,

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{self, ApiServer, ApiState},
-    convert::{InstanceId, NodeFacts},
+    convert::{InstanceId, NodeFacts, SupportPolicy},
     engine::docker::DockerEngine,
     event::Recorder,
     exit::ExitStatus,
@@ -22,7 +22,10 @@ use crate::{
     volume::{AppliedStore, VolumeManager},
     worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
 };
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Semaphore, watch},
@@ -66,7 +69,11 @@ pub async fn run(
     let detach = CancellationToken::new();
     let clock = Clock::system();
     let shared = Arc::new(shared(&settings, clock.clone())?);
-    let parsing = ParseOptions { field_validation: settings.field_validation, ..ParseOptions::default() };
+    let parsing = ParseOptions {
+        field_validation: settings.field_validation,
+        support: SupportPolicy { allowed_unsafe_sysctls: settings.allowed_unsafe_sysctls.clone() },
+        ..ParseOptions::default()
+    };
     let parser = move |path: &std::path::Path, bytes: &[u8]| parse_file(path, bytes, &parsing);
     let (watcher, handle) = ManifestWatcher::new(&watch_options(&settings), clock, parser)?;
     let (summary_tx, summary) = watch::channel(NodeSummary::default());
@@ -119,7 +126,6 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     facts.resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     facts.network.clone_from(&settings.network);
     facts.seccomp_default = settings.seccomp_default;
-    facts.node_ip = settings.node_ip;
     facts.environment_key = match volume::environment_key(&settings.root_dir) {
         Ok(key) => Some(key),
         Err(error) => {
@@ -130,6 +136,8 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
             None
         }
     };
+    facts.node_ip = settings.node_ip.or_else(address_of_default_route);
+    facts.pod_max_pids = settings.pod_max_pids;
     Ok(Shared {
         engine,
         facts: watch::channel(Arc::new(facts)).0,
@@ -141,6 +149,18 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
         policy: NodePolicy { max_container_restart_period: settings.max_container_restart_period },
         starts: Semaphore::new(PARALLEL_STARTS),
         sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
+    })
+}
+
+/// The address from which this machine would speak to the rest of the world: IPv4 if there is a way,
+/// else IPv6. Connecting a datagram socket sends nothing.
+fn address_of_default_route() -> Option<IpAddr> {
+    // Addresses of documentation, which lie behind the default route if there is one.
+    let ways = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
+    ways.into_iter().find_map(|(from, to)| {
+        let socket = std::net::UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
     })
 }
 

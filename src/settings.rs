@@ -1,6 +1,10 @@
 //! Flags and configuration file → [`Settings`]: validated, no option left over.
 
-use crate::{cli::Options, manifest::parse::FieldValidation};
+use crate::{
+    cli::Options,
+    convert::{SysctlPatternError, Sysctls},
+    manifest::parse::FieldValidation,
+};
 use std::{
     net::IpAddr,
     path::{Path, PathBuf},
@@ -43,6 +47,10 @@ pub struct Settings {
     pub network: String,
     /// Most pods at once.
     pub max_pods: usize,
+    /// Most processes of a container; `None` for no limit.
+    pub pod_max_pids: Option<i64>,
+    /// Sysctls that pods may set beyond the safe ones.
+    pub allowed_unsafe_sysctls: Sysctls,
     /// The engine's seccomp profile where a pod names none.
     pub seccomp_default: bool,
     /// Longest CrashLoopBackOff delay.
@@ -110,8 +118,19 @@ pub fn settle(
             options.sync_frequency.or(file.sync_frequency).unwrap_or(SYNC_FREQUENCY),
         )?,
         pod_infra_container_image: options.pod_infra_container_image.clone().filter(|image| !image.is_empty()),
-        network: options.network.clone().filter(|n| !n.is_empty()).unwrap_or_else(|| "bridge".to_owned()),
+        network: network(options.network.as_deref().unwrap_or_default())?,
         max_pods: options.max_pods.or(file.max_pods).unwrap_or(MAX_PODS),
+        pod_max_pids: match options.pod_max_pids.or(file.pod_pids_limit) {
+            None | Some(-1) => None,
+            Some(limit) if limit > 0 => Some(limit),
+            Some(_) => return Err(refuse("--pod-max-pids", "must be a number of processes, or -1 for no limit")),
+        },
+        allowed_unsafe_sysctls: match (&options.allowed_unsafe_sysctls, &file.allowed_unsafe_sysctls) {
+            (Some(text), _) => text
+                .parse()
+                .map_err(|error: SysctlPatternError| refuse("--allowed-unsafe-sysctls", error.to_string()))?,
+            (None, sysctls) => sysctls.clone().unwrap_or_default(),
+        },
         seccomp_default: options.seccomp_default.or(file.seccomp_default).unwrap_or(true),
         max_container_restart_period: file
             .max_container_restart_period
@@ -119,6 +138,20 @@ pub fn settle(
         field_validation: options.field_validation.unwrap_or_default(),
     };
     Ok((settings, notices))
+}
+
+/// A network of containers that have an address of their own.
+fn network(name: &str) -> Result<String, SettingsError> {
+    match name {
+        "" => Ok("bridge".to_owned()),
+        "host" | "none" => {
+            let problem =
+                format!("{name:?} gives pods no address of their own; a pod asks for that with hostNetwork: true");
+            Err(refuse("--network", problem))
+        }
+        _ if name.starts_with("container:") => Err(refuse("--network", "must be the name of a Docker network")),
+        _ => Ok(name.to_owned()),
+    }
 }
 
 fn positive(place: &str, duration: Duration) -> Result<Duration, SettingsError> {
@@ -155,6 +188,8 @@ struct ConfigFile {
     sync_frequency: Option<Duration>,
     max_pods: Option<usize>,
     seccomp_default: Option<bool>,
+    pod_pids_limit: Option<i64>,
+    allowed_unsafe_sysctls: Option<Sysctls>,
     max_container_restart_period: Option<Duration>,
 }
 
@@ -185,6 +220,19 @@ impl ConfigFile {
                 }
                 "seccompDefault" => {
                     file.seccomp_default = Some(value.as_bool().ok_or_else(|| refuse(at, "must be true or false"))?);
+                }
+                "podPidsLimit" => {
+                    let limit = value.as_i64().filter(|limit| *limit == -1 || *limit > 0);
+                    let problem = "must be a number of processes, or -1 for no limit";
+                    file.pod_pids_limit = Some(limit.ok_or_else(|| refuse(at, problem))?);
+                }
+                "allowedUnsafeSysctls" => {
+                    let texts: Option<Vec<&str>> =
+                        value.as_array().and_then(|list| list.iter().map(serde_json::Value::as_str).collect());
+                    let texts = texts.ok_or_else(|| refuse(at.as_str(), "must be a list of sysctls"))?;
+                    let sysctls = texts.join(",").parse();
+                    file.allowed_unsafe_sysctls =
+                        Some(sysctls.map_err(|error: SysctlPatternError| refuse(at, error.to_string()))?);
                 }
                 "crashLoopBackOff" => {
                     if let Some(period) = value.get("maxContainerRestartPeriod") {
@@ -238,8 +286,19 @@ mod tests {
     }
 
     #[test]
+    fn limits_of_what_pods_may_do() {
+        let text = "podPidsLimit: 100\nallowedUnsafeSysctls: [net.core.*, kernel.sem]\n";
+        let (settings, notices) = settle(&options(), Some((Path::new("/c.yaml"), text)), "n").unwrap();
+        assert_eq!((settings.pod_max_pids, notices), (Some(100), vec![]));
+        assert!(settings.allowed_unsafe_sysctls.allow("net.core.somaxconn"));
+        let flags = Options { pod_max_pids: Some(-1), allowed_unsafe_sysctls: Some(String::new()), ..options() };
+        let (settings, _) = settle(&flags, Some((Path::new("/c.yaml"), text)), "n").unwrap();
+        assert_eq!((settings.pod_max_pids, settings.allowed_unsafe_sysctls), (None, Sysctls::default()));
+    }
+
+    #[test]
     fn what_can_not_be_used_is_refused_with_its_place() {
-        let cases: [(Options, Option<&str>, &str, &str); 6] = [
+        let cases: [(Options, Option<&str>, &str, &str); 9] = [
             (
                 Options::default(),
                 None,
@@ -263,6 +322,24 @@ mod tests {
                 None,
                 "n",
                 "--sync-frequency: must be longer than zero, as in 20s",
+            ),
+            (
+                Options { allowed_unsafe_sysctls: Some("net.core.*,vm.swappiness".into()), ..options() },
+                None,
+                "n",
+                "--allowed-unsafe-sysctls: \"vm.swappiness\" is no sysctl of a pod: write names, or beginnings of names with a '*' behind, that begin with kernel.shm, kernel.msg, kernel.sem, fs.mqueue. or net., as in net.core.somaxconn,kernel.msg*",
+            ),
+            (
+                Options { pod_max_pids: Some(0), ..options() },
+                None,
+                "n",
+                "--pod-max-pids: must be a number of processes, or -1 for no limit",
+            ),
+            (
+                Options { network: Some("host".into()), ..options() },
+                None,
+                "n",
+                "--network: \"host\" gives pods no address of their own; a pod asks for that with hostNetwork: true",
             ),
             (options(), Some("fileCheckFrequency: 20"), "n", "/c.yaml: fileCheckFrequency: must be a string"),
             (options(), Some("kind: Pod"), "n", "/c.yaml: kind: must be KubeletConfiguration"),

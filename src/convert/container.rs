@@ -1,16 +1,16 @@
 //! The create body of a container.
 
 use super::{
-    ConvertError, NodeFacts, SandboxFacts,
+    ContainerFacts, ConvertError, NodeFacts, SandboxFacts,
     env::{self, Scope},
     error::Subject,
     labels::ContainerLabels,
     mounts, references, resources,
-    sandbox::{check_identity, never_restart, no_healthcheck},
+    sandbox::{check_identity, never_restart, no_healthcheck, runtime},
     security,
 };
 use crate::{
-    engine::{ContainerCreateBody, ImageDetails},
+    engine::ContainerCreateBody,
     pod::{Attempt, Container, Pod},
     volume::paths,
 };
@@ -22,12 +22,12 @@ use std::time::Duration;
 pub fn container_body(
     pod: &Pod,
     container: &Container,
-    sandbox: &SandboxFacts<'_>,
-    image: &ImageDetails,
+    found: &ContainerFacts<'_>,
     attempt: Attempt,
     backoff: Option<Duration>,
     node: &NodeFacts,
 ) -> Result<ContainerCreateBody, ConvertError> {
+    let ContainerFacts { sandbox, image, seccomp_profile } = found;
     let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
     check_identity(pod, subject)?;
     paths::plain(container.name.as_str()).map_err(|source| ConvertError::Name {
@@ -47,11 +47,12 @@ pub fn container_body(
         mounts: Some(mounts::mounts(&scope, attempt, &environment)?).filter(|list| !list.is_empty()),
         log_config: node.bound_logs.then(bounded_logs),
         restart_policy: Some(never_restart()),
+        runtime: runtime(pod),
         ..HostConfig::default()
     };
     join(&mut host, pod, sandbox);
     resources::apply(&mut host, pod, container, subject, node)?;
-    security::apply(&mut host, pod, container, subject, node)?;
+    security::apply(&mut host, pod, container, *seccomp_profile, subject, node)?;
     let stop_signal = api.lifecycle.as_ref().and_then(|l| l.stop_signal.clone());
     let mut labels = ContainerLabels::of(pod, container, sandbox.id, attempt, backoff);
     labels.environment = references::environment_hash(pod, api, node, subject)?;

@@ -200,7 +200,7 @@ impl Scope<'_> {
             Some(divisor) => quantity(&divisor.0)?,
             None => Quantity::default(),
         };
-        let resources = container.api.resources.as_ref();
+        let (resources, of_pod) = (container.api.resources.as_ref(), self.pod.spec.resources.as_ref());
         let (list, name) = match reference.resource.split_once('.') {
             Some(("limits", name)) => (resources.and_then(|r| r.limits.as_ref()), name),
             Some(("requests", name)) => (resources.and_then(|r| r.requests.as_ref()), name),
@@ -216,7 +216,13 @@ impl Scope<'_> {
         }
         let amount = match list.and_then(|l| l.get(name)) {
             Some(amount) => quantity(&amount.0)?,
-            None if reference.resource.starts_with("limits.") => self.allocatable(field, name)?,
+            // The pod's own limit is the node's share of the container.
+            None if reference.resource.starts_with("limits.") => {
+                match of_pod.and_then(|r| r.limits.as_ref()?.get(name)) {
+                    Some(amount) => quantity(&amount.0)?,
+                    None => self.allocatable(field, name)?,
+                }
+            }
             None => Quantity::default(),
         };
         Ok(amount.divided_by(divisor).to_string())

@@ -34,9 +34,13 @@ pub use observe::{Observed, assemble, listed_identity, observe};
 pub use references::references;
 pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;
-pub use support::{FieldVerdict, Verdict, unsupported};
+pub use security::seccomp_profile;
+pub use support::{FieldVerdict, SupportPolicy, SysctlPatternError, Sysctls, Verdict, unsupported};
 
-use crate::pod::{ContainerId, Node, Objects, references::EnvironmentKey};
+use crate::{
+    engine::ImageDetails,
+    pod::{ContainerId, Node, Objects, references::EnvironmentKey},
+};
 use std::{
     fmt,
     net::IpAddr,
@@ -105,6 +109,10 @@ pub struct NodeFacts {
     /// Makes the label that tells whether an environment is as it would be made now; without a key
     /// nobody can tell.
     pub environment_key: Option<EnvironmentKey>,
+    /// Version of the engine's API, as in `(1, 41)`; zero while it is not known.
+    pub engine_api: (u32, u32),
+    /// Most processes and threads of a container (`--pod-max-pids`); `None` leaves it to the engine.
+    pub pod_max_pids: Option<i64>,
 }
 
 impl NodeFacts {
@@ -127,8 +135,21 @@ impl NodeFacts {
             cluster_domain: "cluster.local".into(),
             objects: Arc::default(),
             environment_key: None,
+            engine_api: (0, 0),
+            pod_max_pids: None,
         }
     }
+}
+
+/// What was found for a container that is to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct ContainerFacts<'a> {
+    /// The sandbox it joins.
+    pub sandbox: SandboxFacts<'a>,
+    /// Its image, on the node.
+    pub image: &'a ImageDetails,
+    /// The profile that [`seccomp_profile`] names, or why it can not be read.
+    pub seccomp_profile: Option<&'a Result<String, String>>,
 }
 
 /// What a container takes from the sandbox it joins.

@@ -76,7 +76,7 @@ pub(super) fn mounts(
             source: Some(utf8(&source, subject, &field)?),
             typ: Some(MountType::BIND),
             read_only: mount.read_only.filter(|yes| *yes),
-            bind_options: bind_options(mount, subject, &field)?,
+            bind_options: bind_options(mount, node, subject, &field)?,
             ..Mount::default()
         });
     }
@@ -188,8 +188,13 @@ fn missing_variable(expression: &str, environment: &Environment) -> Option<Strin
     missing.into_inner()
 }
 
+/// The engine's API since which a read-only mount can be told to take those below it along (Docker
+/// Engine 25).
+const RECURSIVE_READ_ONLY_API: (u32, u32) = (1, 44);
+
 fn bind_options(
     mount: &api::VolumeMount,
+    node: &NodeFacts,
     subject: &Subject,
     field: &str,
 ) -> Result<Option<MountBindOptions>, ConvertError> {
@@ -209,11 +214,18 @@ fn bind_options(
             return Err(unknown(field, other, "None, HostToContainer, Bidirectional"));
         }
     };
+    let mut force_recursive = None;
     let not_recursive = match mount.recursive_read_only.as_deref() {
         None | Some("" | "Disabled") => mount.read_only == Some(true),
         Some("IfPossible") => false,
+        Some("Enabled") if node.engine_api >= RECURSIVE_READ_ONLY_API => {
+            force_recursive = Some(true);
+            false
+        }
         Some("Enabled") => {
-            let why = "older engines would leave the mounts below it writable; write IfPossible".to_owned();
+            let why = "this engine would leave the mounts below it writable: upgrade it to Docker Engine 25 or later, \
+                       or write IfPossible"
+                .to_owned();
             let field = format!("{field}.recursiveReadOnly");
             return Err(ConvertError::Unsupported { subject: subject.clone(), field, why });
         }
@@ -224,6 +236,7 @@ fn bind_options(
     let options = MountBindOptions {
         propagation,
         read_only_non_recursive: not_recursive.then_some(true),
+        read_only_force_recursive: force_recursive,
         ..MountBindOptions::default()
     };
     Ok((options != MountBindOptions::default()).then_some(options))

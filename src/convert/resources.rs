@@ -55,13 +55,54 @@ fn request(container: &api::Container, name: &str) -> Option<Quantity> {
     amount(container.resources.as_ref()?.requests.as_ref(), name)
 }
 
-/// The pod's QoS class, from cpu and memory of all its containers.
+/// Limit of the pod as a whole (`spec.resources`).
+fn pod_limit(pod: &Pod, name: &str) -> Option<Quantity> {
+    amount(pod.spec.resources.as_ref()?.limits.as_ref(), name)
+}
+
+/// What a container requests. In a pod with requests of its own, those of its containers that request
+/// nothing have equal shares of what the others leave (`GetContainerOOMScoreAdjust`).
+fn requested(pod: &Pod, container: &Container, name: &str) -> Option<Quantity> {
+    let own = request(&container.api, name);
+    let of_pod = pod.spec.resources.as_ref().and_then(|r| amount(r.requests.as_ref(), name));
+    let (None, Some(of_pod)) = (own, of_pod) else { return own };
+    let runs_beside = |other: &&Container| match container.kind {
+        ContainerKind::Init => other.kind == ContainerKind::Sidecar || other.name == container.name,
+        ContainerKind::Sidecar | ContainerKind::App => other.kind != ContainerKind::Init,
+    };
+    let (mut sharers, mut rest) = (0, of_pod.nanos());
+    for other in pod.containers.iter().filter(runs_beside) {
+        match request(&other.api, name) {
+            Some(requested) => rest = rest.saturating_sub(requested.nanos()),
+            None => sharers += 1,
+        }
+    }
+    (rest > 0).then(|| Quantity::from_nanos(rest / sharers.max(1)))
+}
+
+/// The limit that a container is given: its own, else the pod's, which no container may exceed alone.
+fn effective_limit(pod: &Pod, container: &Container, name: &str) -> Option<Quantity> {
+    limit(&container.api, name).or_else(|| pod_limit(pod, name))
+}
+
+/// The pod's QoS class, from cpu and memory of the pod itself if it has any, else of all its
+/// containers.
 pub fn qos_class(pod: &Pod) -> QosClass {
+    let amounts = |resources: Option<&api::ResourceRequirements>, name: &str| {
+        let list = |list: fn(&api::ResourceRequirements) -> Option<&BTreeMap<String, ApiQuantity>>| {
+            amount(resources.and_then(list), name)
+        };
+        (list(|r| r.limits.as_ref()), list(|r| r.requests.as_ref()))
+    };
+    let says = |r: &&api::ResourceRequirements| r.limits.iter().chain(&r.requests).any(|list| !list.is_empty());
+    let of_pod = pod.spec.resources.as_ref().filter(says);
+    let of_containers: Vec<_> = pod.containers.iter().map(|c| c.api.resources.as_ref()).collect();
+    let judged = if of_pod.is_some() { vec![of_pod] } else { of_containers };
     let mut any = false;
     let mut guaranteed = true;
-    for container in &pod.containers {
+    for resources in judged {
         for name in ["cpu", "memory"] {
-            let (limit, request) = (limit(&container.api, name), request(&container.api, name));
+            let (limit, request) = amounts(resources, name);
             any |= limit.is_some() || request.is_some();
             guaranteed &= limit.is_some() && limit == request;
         }
@@ -83,7 +124,7 @@ pub(super) fn oom_score_adj(pod: &Pod, container: &Container, memory_total: i64)
         QosClass::Guaranteed => GUARANTEED_OOM_SCORE_ADJ,
         QosClass::BestEffort => BEST_EFFORT_OOM_SCORE_ADJ,
         QosClass::Burstable => {
-            let request = |c: &Container| request(&c.api, "memory").map_or(0, Quantity::value);
+            let request = |c: &Container| requested(pod, c, "memory").map_or(0, Quantity::value);
             let mut requested = request(container);
             if container.kind == ContainerKind::Sidecar {
                 // A sidecar outlives the containers that depend on it.
@@ -113,19 +154,22 @@ pub(super) fn apply(
     subject: &Subject,
     node: &NodeFacts,
 ) -> Result<(), ConvertError> {
-    check(&container.api, subject)?;
+    check(container.api.resources.as_ref(), "resources", subject)?;
+    check(pod.spec.resources.as_ref(), "spec.resources", subject)?;
     let milli = |quantity: Option<Quantity>| quantity.map(Quantity::milli_value);
-    let (cpu_request, cpu_limit) = (milli(request(&container.api, "cpu")), milli(limit(&container.api, "cpu")));
+    let (cpu_request, cpu_limit) =
+        (milli(requested(pod, container, "cpu")), milli(effective_limit(pod, container, "cpu")));
     host.cpu_shares = Some(cpu_shares(cpu_request.or(cpu_limit).unwrap_or(0)));
     if let Some(limit) = cpu_limit {
         // Without a limit the engine's default is this same period, and no quota.
         host.cpu_period = Some(PERIOD);
         host.cpu_quota = Some(cpu_quota(limit));
     }
-    if let Some(memory) = limit(&container.api, "memory").map(Quantity::value) {
+    if let Some(memory) = effective_limit(pod, container, "memory").map(Quantity::value) {
         host.memory = Some(memory);
         host.memory_swap = Some(memory);
     }
+    host.pids_limit = node.pod_max_pids;
     host.oom_score_adj = Some(permitted(oom_score_adj(pod, container, node.memory_total), node));
     Ok(())
 }
@@ -137,8 +181,8 @@ pub(super) fn apply_sandbox(host: &mut HostConfig, node: &NodeFacts) {
 }
 
 /// An amount that can not be read must not count as none.
-fn check(container: &api::Container, subject: &Subject) -> Result<(), ConvertError> {
-    let Some(resources) = &container.resources else { return Ok(()) };
+fn check(resources: Option<&api::ResourceRequirements>, path: &str, subject: &Subject) -> Result<(), ConvertError> {
+    let Some(resources) = resources else { return Ok(()) };
     for (field, list) in [("limits", &resources.limits), ("requests", &resources.requests)] {
         for (name, amount) in list.iter().flatten() {
             let why = match Quantity::parse(&amount.0) {
@@ -146,7 +190,7 @@ fn check(container: &api::Container, subject: &Subject) -> Result<(), ConvertErr
                 Ok(_) => "it is negative".to_owned(),
                 Err(error) => error.to_string(),
             };
-            let field = format!("resources.{field}[{name}]");
+            let field = format!("{path}.{field}[{name}]");
             return Err(ConvertError::Invalid { subject: subject.clone(), field, why });
         }
     }

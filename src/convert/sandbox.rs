@@ -24,6 +24,7 @@ pub fn sandbox_body(pod: &Pod, attempt: Attempt, node: &NodeFacts) -> Result<Con
         shm_size: Some(SHM_SIZE),
         port_bindings: Some(bindings).filter(|map| !map.is_empty()),
         restart_policy: Some(never_restart()),
+        runtime: runtime(pod),
         ..HostConfig::default()
     };
     resources::apply_sandbox(&mut host, node);
@@ -69,6 +70,11 @@ pub(super) fn check_identity(pod: &Pod, subject: &Subject) -> Result<(), Convert
         })?;
     }
     Ok(())
+}
+
+/// The Docker runtime that `runtimeClassName` names. The engine refuses one that it has not.
+pub(super) fn runtime(pod: &Pod) -> Option<String> {
+    pod.spec.runtime_class_name.clone().filter(|name| !name.is_empty())
 }
 
 /// Restarts are decided here, never by the engine.

@@ -10,6 +10,8 @@ use k8s_openapi::api::core::v1 as api;
 
 /// Deprecated form of `appArmorProfile`; the container's name follows.
 pub(super) const APP_ARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
+/// Type of a seccomp profile that is a file of the node.
+const LOCALHOST: &str = "Localhost";
 const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
 
 /// A container's security settings over its pod's.
@@ -53,11 +55,19 @@ pub(super) fn user(
     })
 }
 
+/// The seccomp profile of the node that a container wants: a path below `<root-dir>/seccomp`.
+pub fn seccomp_profile(pod: &Pod, container: &Container) -> Option<String> {
+    let effective = Effective::of(pod, container);
+    let profile = effective.seccomp_profile().filter(|profile| profile.type_ == LOCALHOST)?;
+    Some(profile.localhost_profile.clone().unwrap_or_default())
+}
+
 /// Puts a container's security settings into its host configuration.
 pub(super) fn apply(
     host: &mut HostConfig,
     pod: &Pod,
     container: &Container,
+    seccomp_profile: Option<&Result<String, String>>,
     subject: &Subject,
     node: &NodeFacts,
 ) -> Result<(), ConvertError> {
@@ -86,7 +96,7 @@ pub(super) fn apply(
     if context.allow_privilege_escalation == Some(false) {
         options.push(NO_NEW_PRIVILEGES.to_owned());
     }
-    options.extend(effective.seccomp(subject, node)?);
+    options.extend(effective.seccomp(seccomp_profile, subject, node)?);
     options.extend(effective.app_armor(pod, container, subject)?);
     host.security_opt = Some(options).filter(|list| !list.is_empty());
     Ok(())
@@ -145,19 +155,37 @@ impl Effective {
         }
     }
 
-    fn seccomp(&self, subject: &Subject, node: &NodeFacts) -> Result<Option<String>, ConvertError> {
-        let profile = self.container.seccomp_profile.as_ref().or(self.pod.seccomp_profile.as_ref());
+    fn seccomp_profile(&self) -> Option<&api::SeccompProfile> {
+        self.container.seccomp_profile.as_ref().or(self.pod.seccomp_profile.as_ref())
+    }
+
+    fn seccomp(
+        &self,
+        local: Option<&Result<String, String>>,
+        subject: &Subject,
+        node: &NodeFacts,
+    ) -> Result<Option<String>, ConvertError> {
+        let profile = self.seccomp_profile();
         let unconfined = || Some("seccomp=unconfined".to_owned());
         match profile.map(|p| p.type_.as_str()) {
             None => Ok(if node.seccomp_default { None } else { unconfined() }),
             // The engine's default profile is what it applies when asked for nothing.
             Some("RuntimeDefault") => Ok(None),
             Some("Unconfined") => Ok(unconfined()),
-            Some("Localhost") => Err(ConvertError::Unsupported {
-                subject: subject.clone(),
-                field: "securityContext.seccompProfile.type".to_owned(),
-                why: "Localhost profiles are not read yet; use RuntimeDefault".to_owned(),
-            }),
+            Some(LOCALHOST) => {
+                let compact = |text: &str| serde_json::from_str(text).map(|json: serde_json::Value| json.to_string());
+                let read = match local {
+                    Some(Ok(text)) => compact(text).map_err(|error| format!("it is not JSON: {error}")),
+                    Some(Err(why)) => Err(why.clone()),
+                    None => Err("it was not looked for".to_owned()),
+                };
+                let invalid = |why| ConvertError::Invalid {
+                    subject: subject.clone(),
+                    field: "securityContext.seccompProfile.localhostProfile".to_owned(),
+                    why: format!("the profile can not be used: {why}"),
+                };
+                read.map(|profile| Some(format!("seccomp={profile}"))).map_err(invalid)
+            }
             Some(other) => {
                 let expected = "RuntimeDefault, Unconfined, Localhost";
                 Err(unknown(subject, "securityContext.seccompProfile.type", other, expected))

@@ -1,6 +1,6 @@
 //! Pods, facts and images for the tests of this room.
 
-use super::{NodeFacts, SandboxFacts, container_body, sandbox_body};
+use super::{ContainerFacts, NodeFacts, SandboxFacts, container_body, sandbox_body};
 use crate::{
     engine::{ContainerDetails, EngineState, ImageDetails},
     pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
@@ -41,6 +41,11 @@ pub fn image() -> ImageDetails {
     ImageDetails { id: "sha256:image".into(), ..ImageDetails::default() }
 }
 
+/// What is found for a container without a profile of its own.
+pub fn found<'a>(sandbox: &SandboxFacts<'a>, image: &'a ImageDetails) -> ContainerFacts<'a> {
+    ContainerFacts { sandbox: *sandbox, image, seccomp_profile: None }
+}
+
 pub fn sandbox_id() -> ContainerId {
     ContainerId::new("sandbox-0")
 }
@@ -58,7 +63,7 @@ pub fn bodies_on(pod: &Pod, node: &NodeFacts) -> Value {
         .containers
         .iter()
         .map(|c| {
-            let body = container_body(pod, c, &facts, &image(), Attempt(0), None, node);
+            let body = container_body(pod, c, &found(&facts, &image()), Attempt(0), None, node);
             (c.name.to_string(), serde_json::to_value(body.expect("container")).expect("json"))
         })
         .collect();

@@ -1,7 +1,7 @@
 //! Exact create bodies of representative pods, and tables of names, hosts and refusals.
 
 use super::{
-    testing::{IPS, bodies, bodies_on, image, node, pod, pod_of, sandbox_id},
+    testing::{IPS, bodies, bodies_on, found, image, node, pod, pod_of, sandbox_id},
     *,
 };
 use crate::pod::{Attempt, ContainerName, Pod};
@@ -169,7 +169,8 @@ fn no_extra_mounts() {
         "containers: [{name: c, image: 'c:1', terminationMessagePath: /log/x, volumeMounts: [{name: v, mountPath: /log/x/}]}]\nvolumes: [{name: v}]",
     );
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
-    let body = container_body(&pod, &pod.containers[0], &facts, &image(), Attempt(0), None, &node()).expect("body");
+    let body =
+        container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node()).expect("body");
     let mounts = body.host_config.and_then(|h| h.mounts).expect("mounts");
     let targets: Vec<_> = mounts.iter().filter_map(|m| m.target.as_deref()).collect();
     // No address, so no hosts; a volume lies where the termination message would.
@@ -205,7 +206,8 @@ fn a_restart() {
     let pod = pod("containers: [{name: c, image: 'c:1'}]");
     let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
     let backoff = Some(Duration::from_secs(80));
-    let body = container_body(&pod, &pod.containers[0], &facts, &image(), Attempt(4), backoff, &node()).expect("body");
+    let body =
+        container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(4), backoff, &node()).expect("body");
     insta::assert_json_snapshot!(
         body.labels.map(|labels| labels.into_iter().collect::<std::collections::BTreeMap<_, _>>())
     );
@@ -233,7 +235,7 @@ fn identities_that_would_lead_astray_make_no_container() {
         let error = sandbox_body(&pod, Attempt(0), &node()).expect_err(uid);
         assert!(matches!(&error, ConvertError::Name { field, .. } if field == "metadata.uid"), "{error:?}");
         let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
-        let body = container_body(&pod, &pod.containers[0], &facts, &image(), Attempt(0), None, &node());
+        let body = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());
         assert!(matches!(body, Err(ConvertError::Name { .. })));
     }
 }
@@ -296,7 +298,7 @@ fn mounts_that_make_no_sense_are_named() {
              volumes: [{{name: v}}, {{name: config, configMap: {{name: m}}}}]"
         ));
         let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
-        let error = container_body(&pod, &pod.containers[0], &facts, &image(), Attempt(0), None, &node());
+        let error = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());
         let error = error.expect_err(mount).to_string();
         assert!(error.starts_with("pod default/web-node1, container c: ") && error.contains(message), "{error}");
     }
@@ -330,4 +332,51 @@ fn sub_paths_name_source_and_target() {
             },
         ]
     );
+}
+
+#[test]
+fn a_runtime_of_its_own() {
+    let body = short_of("runtimeClassName: gvisor\ncontainers: [{name: c, image: 'c:1'}]");
+    for host in [&body["sandbox"]["HostConfig"], &body["containers"]["c"]["HostConfig"]] {
+        assert_eq!(host["Runtime"], "gvisor");
+    }
+}
+
+#[test]
+fn recursive_read_only_mounts_of_newer_engines() {
+    let pod = pod("containers: [{name: c, image: 'c:1', volumeMounts: [\
+         {name: v, mountPath: /a, readOnly: true, recursiveReadOnly: Enabled}, \
+         {name: v, mountPath: /b, readOnly: true, recursiveReadOnly: IfPossible}, \
+         {name: v, mountPath: /c, readOnly: true}]}]\nvolumes: [{name: v, hostPath: {path: /srv}}]");
+    let newer = NodeFacts { engine_api: (1, 44), ..node() };
+    let mounts = &short(bodies_on(&pod, &newer))["containers"]["c"]["HostConfig"]["Mounts"];
+    let options: Vec<&Value> = (0..3).map(|index| &mounts[index]["BindOptions"]).collect();
+    assert_eq!(
+        options,
+        [
+            &serde_json::json!({ "ReadOnlyForceRecursive": true }),
+            &Value::Null,
+            &serde_json::json!({ "ReadOnlyNonRecursive": true })
+        ]
+    );
+}
+
+#[test]
+fn resources_of_a_whole_pod() {
+    let pod = pod("resources: {limits: {cpu: 2, memory: 1Gi}, requests: {cpu: 1, memory: 512Mi}}\n\
+         initContainers: [{name: setup, image: 's:1'}, {name: mesh, image: 'm:1', restartPolicy: Always, resources: {requests: {cpu: 200m}}}]\n\
+         containers: [{name: a, image: 'a:1', resources: {limits: {cpu: 500m}, requests: {memory: 128Mi}}}, {name: b, image: 'b:1'}]");
+    let limited = NodeFacts { pod_max_pids: Some(64), ..node() };
+    let containers = &short(bodies_on(&pod, &limited))["containers"];
+    let figures = |name: &str| {
+        let host = &containers[name]["HostConfig"];
+        ["CpuShares", "CpuQuota", "Memory", "MemorySwap", "OomScoreAdj", "PidsLimit"].map(|field| host[field].as_i64())
+    };
+    let gi = Some(1 << 30);
+    // 1 CPU is requested: 200m by the sidecar and 500m by `a`, so 300m are left for `b`; an init
+    // container has what its sidecars leave. Of 512 MiB `a` takes 128, and two containers share the rest.
+    assert_eq!(figures("setup"), [Some(819), Some(200_000), gi, gi, Some(969), Some(64)]);
+    assert_eq!(figures("mesh"), [Some(204), Some(200_000), gi, gi, Some(977), Some(64)]);
+    assert_eq!(figures("a"), [Some(512), Some(50_000), gi, gi, Some(985), Some(64)]);
+    assert_eq!(figures("b"), [Some(307), Some(200_000), gi, gi, Some(977), Some(64)]);
 }

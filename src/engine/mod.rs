@@ -199,6 +199,14 @@ pub struct EngineVersion {
     pub architecture: String,
 }
 
+impl EngineVersion {
+    /// The API's version as numbers that can be compared; `None` if it has another form.
+    pub fn api(&self) -> Option<(u32, u32)> {
+        let (major, minor) = self.api_version.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    }
+}
+
 /// One row of `GET /containers/json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerSummary {

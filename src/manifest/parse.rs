@@ -19,6 +19,7 @@ use super::{
         yaml::{self, ReadError},
     },
 };
+use crate::convert::SupportPolicy;
 use std::{collections::BTreeSet, path::Path};
 
 /// Larger files are refused (the kubelet's limit).
@@ -46,11 +47,18 @@ pub struct ParseOptions {
     pub report_unsupported: bool,
     /// Codes of warnings that are not wanted.
     pub silenced: BTreeSet<String>,
+    /// What the node lets pods do beyond what is always let.
+    pub support: SupportPolicy,
 }
 
 impl Default for ParseOptions {
     fn default() -> Self {
-        Self { field_validation: FieldValidation::Strict, report_unsupported: true, silenced: BTreeSet::new() }
+        Self {
+            field_validation: FieldValidation::Strict,
+            report_unsupported: true,
+            silenced: BTreeSet::new(),
+            support: SupportPolicy::default(),
+        }
     }
 }
 

@@ -6,7 +6,8 @@ use k8s_openapi::api::core::v1 as api;
 
 /// Reports every field that is refused, warned about or only approximated, at its place.
 pub(super) fn report(pod: &api::Pod, path: &Path<'_>, findings: &mut Findings<'_>) {
-    for found in convert::unsupported(pod) {
+    let policy = &findings.options().support;
+    for found in convert::unsupported(pod, policy) {
         descend(path, &found.path, &mut |place| {
             // Who was told that a field is wrong need not hear that it is not honoured either.
             if findings.is_told(place) {

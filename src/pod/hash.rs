@@ -124,9 +124,14 @@ const NOT_OF_THE_PROCESS: [&str; 9] = [
     "restartPolicyRules",
 ];
 
-/// Hash of what a container's running process depends on.
-pub fn container_hash(written: &api::Container) -> SpecHash {
-    SpecHash::of(&container_core(written))
+/// Hash of what a container's running process depends on: itself, and the resources of its pod as a
+/// whole, if it has any.
+pub fn container_hash(written: &api::Container, of_pod: Option<&api::ResourceRequirements>) -> SpecHash {
+    let mut core = container_core(written);
+    if let (Value::Object(map), Some(of_pod)) = (&mut core, of_pod) {
+        map.insert("podResources".into(), canonical(of_pod));
+    }
+    SpecHash::of(&core)
 }
 
 fn container_core(written: &api::Container) -> Value {

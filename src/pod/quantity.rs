@@ -45,6 +45,11 @@ impl Quantity {
         Some(Self { nanos: if negative { -magnitude } else { magnitude } })
     }
 
+    /// An amount of billionths, capped as upstream caps.
+    pub fn from_nanos(nanos: i128) -> Self {
+        Self { nanos: nanos.clamp(-MAX_NANOS, MAX_NANOS) }
+    }
+
     /// Whole units, rounded up (upstream's `Value()`).
     pub fn value(self) -> i64 {
         Self::clamp(ceil_div(self.nanos, NANO))

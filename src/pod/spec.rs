@@ -159,16 +159,17 @@ impl Pod {
         defaults::apply(&mut spec);
         let policy = spec.restart_policy.as_deref().unwrap_or("Always");
         let restart_policy = RestartPolicy::parse("spec.restartPolicy", policy)?;
+        let parts = PodParts { written: written_spec, restart_policy };
         let mut containers = Vec::new();
         let written_init = written_spec.init_containers.iter().flatten();
         let init = spec.init_containers.iter().flatten();
         for (written, defaulted) in written_init.zip(init) {
             let sidecar = defaulted.restart_policy.as_deref() == Some("Always");
             let kind = if sidecar { ContainerKind::Sidecar } else { ContainerKind::Init };
-            containers.push(Container::resolve(kind, written, defaulted, restart_policy)?);
+            containers.push(Container::resolve(kind, written, defaulted, parts)?);
         }
         for (written, defaulted) in written_spec.containers.iter().zip(&spec.containers) {
-            containers.push(Container::resolve(ContainerKind::App, written, defaulted, restart_policy)?);
+            containers.push(Container::resolve(ContainerKind::App, written, defaulted, parts)?);
         }
         if spec.containers.is_empty() {
             return Err(ResolveError::Missing("spec.containers"));
@@ -207,12 +208,19 @@ impl Pod {
     }
 }
 
+/// What a container takes from its pod.
+#[derive(Clone, Copy)]
+struct PodParts<'a> {
+    written: &'a api::PodSpec,
+    restart_policy: RestartPolicy,
+}
+
 impl Container {
     fn resolve(
         kind: ContainerKind,
         written: &api::Container,
         defaulted: &api::Container,
-        of_pod: RestartPolicy,
+        pod: PodParts<'_>,
     ) -> Result<Self, ResolveError> {
         let image = defaulted.image.as_deref().filter(|i| !i.is_empty());
         Ok(Self {
@@ -220,8 +228,8 @@ impl Container {
             kind,
             image: ImageRef::new(image.ok_or(ResolveError::Missing("image"))?),
             pull_policy: pull_policy(defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
-            restart: Restart::resolve(kind, defaulted, of_pod)?,
-            hash: hash::container_hash(written),
+            restart: Restart::resolve(kind, defaulted, pod.restart_policy)?,
+            hash: hash::container_hash(written, pod.written.resources.as_ref()),
             api: Arc::new(defaulted.clone()),
         })
     }

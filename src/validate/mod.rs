@@ -12,9 +12,12 @@ mod sarif;
 mod set;
 mod text;
 
-use crate::manifest::{
-    codes,
-    parse::{FieldValidation, ParseOptions},
+use crate::{
+    convert::{SupportPolicy, Sysctls},
+    manifest::{
+        codes,
+        parse::{FieldValidation, ParseOptions},
+    },
 };
 use report::Report;
 use std::{
@@ -47,6 +50,9 @@ pub struct ValidateArgs {
     /// How many pods the node may run.
     #[arg(long, value_name = "N", default_value_t = 110)]
     pub max_pods: usize,
+    /// Sysctls that the node lets pods set beyond the safe ones, as in the daemon's flag.
+    #[arg(long, value_name = "SYSCTLS", default_value = "")]
+    pub allowed_unsafe_sysctls: Sysctls,
     /// Whether to write in colours.
     #[arg(long, value_name = "WHEN", value_enum, default_value_t)]
     pub color: Color,
@@ -119,6 +125,7 @@ pub fn run(
         field_validation: args.field_validation,
         report_unsupported: !args.api_rules_only,
         silenced: args.silence.iter().cloned().collect(),
+        support: SupportPolicy { allowed_unsafe_sysctls: args.allowed_unsafe_sysctls.clone() },
     };
     let inputs = match input::read(&args.paths, &options, stdin) {
         Ok(inputs) => inputs,

@@ -42,6 +42,8 @@ const PRIVATE_DIR: u32 = 0o750;
 const EMPTY_DIR: u32 = 0o777;
 const SETGID: u32 = 0o2000;
 const HOSTS_FILE: u32 = 0o644;
+/// Bytes of a seccomp profile that are read; one that is longer is cut short, and then no JSON.
+const MAX_SECCOMP_PROFILE: u64 = 1 << 20;
 /// Any user of the container writes its last words.
 const TERMINATION_LOG: u32 = 0o666;
 
@@ -138,6 +140,17 @@ impl VolumeManager {
         let mut bytes = Vec::new();
         file.take(limit).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// A seccomp profile of the node, by its path below `<root-dir>/seccomp`; else why it can not be read.
+    pub fn seccomp_profile(&self, profile: &str) -> Result<String, String> {
+        let path = paths::seccomp_profile(&self.root, profile).map_err(|error| error.to_string())?;
+        let read = || {
+            let mut text = String::new();
+            fs::File::open(&path)?.take(MAX_SECCOMP_PROFILE).read_to_string(&mut text)?;
+            Ok(text)
+        };
+        read().map_err(|error: io::Error| format!("{}: {error}", path.display()))
     }
 
     /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its
@@ -281,18 +294,18 @@ fn make_empty_dir(path: &Path, group: Option<u32>, place: &Place) -> Result<(), 
     fs::rename(&unfinished, path).map_err(place.io("create", path))
 }
 
-/// The smallest of `sizeLimit` and the pod's memory limit, if all its containers have one; `None`
+/// The smallest of `sizeLimit`, the sum of the containers' memory limits, if all have one, and the pod's own; `None`
 /// leaves the kernel's half of memory.
 fn memory_size(pod: &Pod, source: &api::EmptyDirVolumeSource) -> Option<i64> {
     let positive = |quantity: Quantity| (!quantity.is_zero()).then(|| quantity.value());
     let own = source.size_limit.as_ref().and_then(|q| Quantity::parse(&q.0).ok()).and_then(positive);
-    let limit = |c: &Container| {
-        let limits = c.api.resources.as_ref()?.limits.as_ref()?;
+    let limit = |resources: Option<&api::ResourceRequirements>| {
+        let limits = resources?.limits.as_ref()?;
         Quantity::parse(&limits.get("memory")?.0).ok().and_then(positive)
     };
-    let limits: Option<Vec<i64>> = pod.containers.iter().map(limit).collect();
+    let limits: Option<Vec<i64>> = pod.containers.iter().map(|c| limit(c.api.resources.as_ref())).collect();
     let total = limits.map(|limits| limits.into_iter().fold(0, i64::saturating_add));
-    [own, total].into_iter().flatten().min()
+    [own, total, limit(pod.spec.resources.as_ref())].into_iter().flatten().min()
 }
 
 /// Mounts memory on an emptyDir, unless it is there already.

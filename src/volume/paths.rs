@@ -71,6 +71,11 @@ pub fn sub_path(
     Ok(volume.join(plain(container.as_str())?).join(index.to_string()))
 }
 
+/// `<root>/seccomp/<profile>`: a seccomp profile of the node, which may lie in a directory there.
+pub fn seccomp_profile(root: &Path, profile: &str) -> Result<PathBuf, NotAFileName> {
+    profile.split('/').try_fold(root.join("seccomp"), |path, part| Ok(path.join(plain(part)?)))
+}
+
 /// `<pod>/pod.json`: the manifest last applied.
 pub fn applied(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("pod.json"))
@@ -102,6 +107,10 @@ mod tests {
         assert_eq!(text(etc_hosts(root, uid)), Ok("/r/pods/u/etc-hosts".into()));
         assert_eq!(text(termination_log(root, uid, name, Attempt(2))), Ok("/r/pods/u/containers/c/2".into()));
         assert_eq!(text(sub_path(root, uid, "v", name, 1)), Ok("/r/pods/u/volume-subpaths/v/c/1".into()));
+        assert_eq!(text(seccomp_profile(root, "profiles/audit.json")), Ok("/r/seccomp/profiles/audit.json".into()));
+        for bad in ["", "/etc/passwd", "../x", "a//b", "a/../../b"] {
+            assert!(seccomp_profile(root, bad).is_err(), "{bad:?}");
+        }
         assert_eq!(text(applied(root, uid)), Ok("/r/pods/u/pod.json".into()));
     }
 }

@@ -5,7 +5,7 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert,
+    convert::{self, ContainerFacts},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
@@ -76,10 +76,10 @@ impl<E: Engine> Task<E> {
     }
 
     /// Work on directories, off the runtime's thread: a dead network mount may hang it.
-    async fn on_disk(
+    async fn on_disk<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&VolumeManager) -> Result<(), VolumeError> + Send + 'static,
-    ) -> Result<(), SyncError> {
+        work: impl FnOnce(&VolumeManager) -> Result<T, VolumeError> + Send + 'static,
+    ) -> Result<T, SyncError> {
         let shared = self.shared.clone();
         if shared.clock.is_simulated() {
             // A thread would end at a moment that simulated time does not know.
@@ -171,9 +171,15 @@ impl<E: Engine> Task<E> {
         let Some(container) = pod.container(name) else { return Ok(Done::default()) };
         let facts = self.shared.facts();
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
-        self.on_disk(move |volumes| volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &known))
+        let profile = convert::seccomp_profile(pod, container);
+        let seccomp_profile = self
+            .on_disk(move |volumes| {
+                volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &known)?;
+                Ok(profile.map(|profile| volumes.seccomp_profile(&profile)))
+            })
             .await?;
-        let body = convert::container_body(pod, container, &in_sandbox(sandbox), image, attempt, backoff, &facts)
+        let found = ContainerFacts { sandbox: in_sandbox(sandbox), image, seccomp_profile: seccomp_profile.as_ref() };
+        let body = convert::container_body(pod, container, &found, attempt, backoff, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
         let _permit = self.shared.starts.acquire().await;
         self.create(&convert::container_name(pod, name, attempt), body).await

@@ -201,6 +201,7 @@ impl<E: Engine> PodManager<E> {
             let facts = Arc::make_mut(facts);
             facts.memory_total = version.memory_total;
             facts.bound_logs = version.log_driver == "json-file";
+            facts.engine_api = version.api().unwrap_or_default();
         });
         if let Err(error) = self.shared.ensure_sandbox_image().await {
             if error.is_unavailable() {
@@ -467,9 +468,8 @@ const OLDEST_API: ((u32, u32), &str) = ((1, 41), "20.10");
 
 /// An engine that is too old is waited for: somebody may upgrade it.
 fn check_version(version: &EngineVersion) -> Result<(), EngineError> {
-    let api = version.api_version.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
     let ((oldest, release), found) = (OLDEST_API, &version.version);
-    match api {
+    match version.api() {
         Some(api) if api < oldest => Err(EngineError::Protocol {
             operation: "version".into(),
             message: format!("Docker Engine {found} is too old: upgrade it to {release} or later"),

@@ -6,7 +6,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use kubelet_lite::{
-    convert::{self, MANAGED_BY, NodeFacts, SandboxFacts},
+    convert::{self, ContainerFacts, MANAGED_BY, NodeFacts, SandboxFacts},
     engine::{Engine, ImageDetails, docker::DockerEngine},
     manifest::{
         Object,
@@ -58,7 +58,8 @@ impl Bare {
         for container in &pod.containers {
             let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
             volumes.prepare_container(pod, container, &sandbox, first, &self.facts).unwrap();
-            let body = convert::container_body(pod, container, &sandbox, image, first, None, &self.facts).unwrap();
+            let found = ContainerFacts { sandbox, image, seccomp_profile: None };
+            let body = convert::container_body(pod, container, &found, first, None, &self.facts).unwrap();
             let id = self.engine.create(&convert::container_name(pod, &container.name, first), body).await.unwrap();
             self.engine.start(&id).await.unwrap();
         }

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     convert::{
         SandboxFacts, container_body, sandbox_body,
-        testing::{details, image, node, pod, pod_of, sandbox_id},
+        testing::{details, found, image, node, pod, pod_of, sandbox_id},
     },
     engine::{ContainerSummary, EngineState},
     pod::{Attempt, ContainerName, hash::SpecHash},
@@ -37,7 +37,8 @@ fn container_details(pod: &Pod, name: &str, attempt: u32, state: EngineState) ->
     let container = pod.container(&ContainerName::new(name)).expect("container");
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
     let backoff = Some(Duration::from_secs(10));
-    let body = container_body(pod, container, &facts, &image(), Attempt(attempt), backoff, &node()).expect("body");
+    let body =
+        container_body(pod, container, &found(&facts, &image()), Attempt(attempt), backoff, &node()).expect("body");
     let id = format!("{name}-{attempt}");
     ContainerDetails { started_at: Some(at(0)), ..details(&id, &body, state) }
 }

@@ -4,14 +4,14 @@ use super::*;
 use crate::{
     convert::{
         SandboxFacts, container_body,
-        testing::{image, node, pod, sandbox_id},
+        testing::{found, image, node, pod, sandbox_id},
     },
     pod::Attempt,
 };
 
 fn host_on(pod: &Pod, index: usize, node: &NodeFacts) -> Result<HostConfig, ConvertError> {
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
-    let body = container_body(pod, &pod.containers[index], &facts, &image(), Attempt(0), None, node)?;
+    let body = container_body(pod, &pod.containers[index], &found(&facts, &image()), Attempt(0), None, node)?;
     Ok(body.host_config.expect("host config"))
 }
 

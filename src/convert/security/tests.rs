@@ -3,17 +3,46 @@
 use super::*;
 use crate::{
     convert::{
-        SandboxFacts, container_body,
-        testing::{node, pod, pod_of, sandbox_id},
+        ContainerFacts, SandboxFacts, container_body,
+        testing::{found, node, pod, pod_of, sandbox_id},
     },
     engine::ContainerCreateBody,
     pod::Attempt,
 };
 
+#[test]
+fn a_local_seccomp_profile_is_given_whole() {
+    let pod = with("seccompProfile: {type: Localhost, localhostProfile: dir/p.json}", "");
+    assert_eq!(seccomp_profile(&pod, &pod.containers[0]).as_deref(), Some("dir/p.json"));
+    let own =
+        with("seccompProfile: {type: Localhost, localhostProfile: p.json}", "seccompProfile: {type: RuntimeDefault}");
+    assert_eq!(seccomp_profile(&own, &own.containers[0]), None);
+    let option = |read: Result<&str, &str>| {
+        let read = read.map(str::to_owned).map_err(str::to_owned);
+        let sandbox = SandboxFacts { id: &sandbox_id(), ips: &[] };
+        let image = ImageDetails { id: "sha256:i".into(), ..ImageDetails::default() };
+        let facts = ContainerFacts { seccomp_profile: Some(&read), ..found(&sandbox, &image) };
+        let body = container_body(&pod, &pod.containers[0], &facts, Attempt(0), None, &node());
+        body.map(|body| body.host_config.expect("host").security_opt.unwrap_or_default())
+    };
+    let profile = "{\n  \"defaultAction\": \"SCMP_ACT_ERRNO\"\n}\n";
+    assert_eq!(option(Ok(profile)), Ok(vec![r#"seccomp={"defaultAction":"SCMP_ACT_ERRNO"}"#.to_owned()]));
+    for (read, message) in [
+        (Ok("{"), "it is not JSON"),
+        (
+            Err("/r/seccomp/dir/p.json: No such file"),
+            "the profile can not be used: /r/seccomp/dir/p.json: No such file",
+        ),
+    ] {
+        let error = option(read).expect_err(message).to_string();
+        assert!(error.contains("seccompProfile.localhostProfile") && error.contains(message), "{error}");
+    }
+}
+
 fn body_on(pod: &Pod, user: &str, node: &NodeFacts) -> Result<ContainerCreateBody, ConvertError> {
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
     let image = ImageDetails { id: "sha256:i".into(), user: user.into(), ..ImageDetails::default() };
-    container_body(pod, &pod.containers[0], &facts, &image, Attempt(0), None, node)
+    container_body(pod, &pod.containers[0], &found(&facts, &image), Attempt(0), None, node)
 }
 
 fn with(pod_context: &str, context: &str) -> Pod {
@@ -98,7 +127,7 @@ fn without_the_seccomp_default_silence_means_unconfined() {
 #[test]
 fn unknown_words_are_refused() {
     for (pod_context, context, message) in [
-        ("", "seccompProfile: {type: Localhost, localhostProfile: p}", "seccompProfile.type: Localhost profiles"),
+        ("", "seccompProfile: {type: Localhost, localhostProfile: p}", "localhostProfile: the profile can not be used"),
         ("", "seccompProfile: {type: runtimedefault}", "\"runtimedefault\" is not one of RuntimeDefault"),
         ("", "appArmorProfile: {type: Localhost}", "needs the name of a loaded profile"),
         ("", "appArmorProfile: {type: none}", "\"none\" is not one of"),

@@ -3,26 +3,10 @@
 use super::{
     FieldVerdict,
     Verdict::{Approximated, Refused, Warned},
-    Written,
+    Written, sysctls,
 };
 use crate::convert::labels;
 use serde_json::Value;
-
-/// Sysctls that can neither harm nor be seen outside of their pod (the kubelet's safe list).
-const SAFE_SYSCTLS: [&str; 12] = [
-    "kernel.shm_rmid_forced",
-    "net.ipv4.ip_local_port_range",
-    "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.ip_unprivileged_port_start",
-    "net.ipv4.ping_group_range",
-    "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl",
-    "net.ipv4.tcp_keepalive_probes",
-    "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_rmem",
-    "net.ipv4.tcp_syncookies",
-    "net.ipv4.tcp_wmem",
-];
 
 const OLD_SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const OLD_SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
@@ -83,12 +67,6 @@ pub(super) fn os(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
-pub(super) fn seccomp_type(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if text(written) == "Localhost" {
-        found.push(written.verdict(Refused, "Localhost profiles are not read yet; write RuntimeDefault"));
-    }
-}
-
 pub(super) fn supplemental_groups_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if text(written) == "Strict" {
         let reason = "Docker always adds the groups that the image gives its user; write Merge";
@@ -99,8 +77,13 @@ pub(super) fn supplemental_groups_policy(written: &Written<'_>, found: &mut Vec<
 pub(super) fn sysctl(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     let name = written.value.get("name").and_then(Value::as_str).unwrap_or_default().replace('/', ".");
     let spec_is = |field: &str| written.pod.pointer(&format!("/spec/{field}")) == Some(&Value::Bool(true));
-    if !SAFE_SYSCTLS.contains(&name.as_str()) {
-        found.push(written.verdict(Refused, format!("{name} is not a safe sysctl; set it on the node, or remove it")));
+    if !sysctls::is_safe(&name) && !written.policy.allowed_unsafe_sysctls.allow(&name) {
+        let reason = if sysctls::is_namespaced(&name) {
+            "is not a safe sysctl: allow it with --allowed-unsafe-sysctls, or remove it"
+        } else {
+            "is the whole node's: set it there (sysctl.d), or remove it"
+        };
+        found.push(written.verdict(Refused, format!("{name} {reason}")));
     } else if name.starts_with("net.") && spec_is("hostNetwork") {
         found.push(written.verdict(Refused, format!("{name} would be the node's own with hostNetwork; set it there")));
     } else if name.starts_with("kernel.") && spec_is("hostIPC") {
@@ -133,13 +116,6 @@ pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
 pub(super) fn restart_action(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if text(written) == "RestartAllContainers" {
         let reason = "one container can not restart the others of its pod; write Restart";
-        found.push(written.verdict(Refused, reason));
-    }
-}
-
-pub(super) fn recursive_read_only(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if text(written) == "Enabled" {
-        let reason = "older engines would leave the mounts below it writable; write IfPossible";
         found.push(written.verdict(Refused, reason));
     }
 }

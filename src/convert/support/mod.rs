@@ -4,7 +4,10 @@
 //! that nothing written can be ignored in silence, not even by a later version of the API's types.
 
 mod checks;
+mod sysctls;
 mod table;
+
+pub use sysctls::{SysctlPatternError, Sysctls};
 
 use k8s_openapi::api::core::v1 as api;
 use serde_json::Value;
@@ -56,6 +59,13 @@ enum Rule {
     Depends(&'static str, Judge),
 }
 
+/// What of the verdicts is the node's to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SupportPolicy {
+    /// `--allowed-unsafe-sysctls`.
+    pub allowed_unsafe_sysctls: Sysctls,
+}
+
 /// Reports what of a value is not honoured.
 type Judge = fn(&Written<'_>, &mut Vec<FieldVerdict>);
 
@@ -66,6 +76,7 @@ struct Written<'a> {
     value: &'a Value,
     /// The whole pod.
     pod: &'a Value,
+    policy: &'a SupportPolicy,
 }
 
 impl Written<'_> {
@@ -80,12 +91,12 @@ impl Written<'_> {
 }
 
 /// Every present field of a pod, as written, that is not simply honoured, in the order of the paths.
-pub fn unsupported(written: &api::Pod) -> Vec<FieldVerdict> {
+pub fn unsupported(written: &api::Pod, policy: &SupportPolicy) -> Vec<FieldVerdict> {
     // Serialising the API's own types can not fail; a failure would show as an unknown field.
     let pod = serde_json::to_value(written).unwrap_or_default();
     let mut found = Vec::new();
     match &pod {
-        Value::Object(_) => inside("", &Written { path: String::new(), value: &pod, pod: &pod }, &mut found),
+        Value::Object(_) => inside("", &Written { path: String::new(), value: &pod, pod: &pod, policy }, &mut found),
         _ => found.push(unknown(String::new())),
     }
     found
@@ -108,13 +119,13 @@ fn inside(pattern: &str, written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let dot = if pattern.is_empty() { "" } else { "." };
-                let child = Written { path: format!("{}{dot}{name}", written.path), value, pod: written.pod };
+                let child = Written { path: format!("{}{dot}{name}", written.path), value, ..*written };
                 judge(&format!("{pattern}{dot}{name}"), &child, found);
             }
         }
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
-                let child = Written { path: format!("{}[{index}]", written.path), value, pod: written.pod };
+                let child = Written { path: format!("{}[{index}]", written.path), value, ..*written };
                 judge(&format!("{pattern}[]"), &child, found);
             }
         }

@@ -110,9 +110,18 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ),
     ("spec.readinessGates", Always(Warned, "nothing here sets their conditions; they are taken as met")),
     ("spec.resourceClaims", Always(Refused, "there is no device driver to claim from; remove it")),
-    ("spec.resources", Always(Refused, "resources of a whole pod are not built yet; give each container its own")),
+    ("spec.resources", Inside),
+    ("spec.resources.claims", Always(Refused, "there is no device driver to claim from; remove it")),
+    ("spec.resources.limits", POD_RESOURCES),
+    ("spec.resources.requests", POD_RESOURCES),
     ("spec.restartPolicy", OK),
-    ("spec.runtimeClassName", Always(Refused, "runtime classes are not built yet; remove it")),
+    (
+        "spec.runtimeClassName",
+        Always(
+            Approximated,
+            "is taken for the name of a runtime of Docker's daemon.json, as RuntimeClass objects are not read; one that the engine has not is waited for",
+        ),
+    ),
     ("spec.schedulerName", CLUSTER),
     ("spec.schedulingGates", GROUPED),
     ("spec.schedulingGroup", GROUPED),
@@ -142,12 +151,15 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.securityContext.seLinuxChangePolicy", Always(Approximated, "volumes are not relabelled")),
     ("spec.securityContext.seLinuxOptions", SELINUX),
     ("spec.securityContext.seccompProfile", Inside),
-    ("spec.securityContext.seccompProfile.localhostProfile", OK),
-    ("spec.securityContext.seccompProfile.type", SECCOMP),
+    ("spec.securityContext.seccompProfile.localhostProfile", SECCOMP_FILE),
+    ("spec.securityContext.seccompProfile.type", OK),
     ("spec.securityContext.supplementalGroups", OK),
     ("spec.securityContext.supplementalGroupsPolicy", Depends("Merge", checks::supplemental_groups_policy)),
     ("spec.securityContext.sysctls", Inside),
-    ("spec.securityContext.sysctls[]", Depends("the safe ones; others are refused", checks::sysctl)),
+    (
+        "spec.securityContext.sysctls[]",
+        Depends("the safe ones, and those of `--allowed-unsafe-sysctls`; others are refused", checks::sysctl),
+    ),
     ("spec.securityContext.windowsOptions", WINDOWS),
     // Container
     ("spec.containers[].args", OK),
@@ -214,7 +226,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].volumeMounts[].readOnly", OK),
     (
         "spec.containers[].volumeMounts[].recursiveReadOnly",
-        Depends("Disabled and IfPossible", checks::recursive_read_only),
+        Always(Honoured, "Enabled needs Docker Engine 25; with an older one the container waits"),
     ),
     ("spec.containers[].volumeMounts[].subPath", OK),
     ("spec.containers[].volumeMounts[].subPathExpr", OK),
@@ -237,8 +249,8 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].securityContext.runAsUser", OK),
     ("spec.containers[].securityContext.seLinuxOptions", SELINUX),
     ("spec.containers[].securityContext.seccompProfile", Inside),
-    ("spec.containers[].securityContext.seccompProfile.localhostProfile", OK),
-    ("spec.containers[].securityContext.seccompProfile.type", SECCOMP),
+    ("spec.containers[].securityContext.seccompProfile.localhostProfile", SECCOMP_FILE),
+    ("spec.containers[].securityContext.seccompProfile.type", OK),
     ("spec.containers[].securityContext.windowsOptions", WINDOWS),
     // Volume
     ("spec.volumes[].awsElasticBlockStore", STORAGE),
@@ -284,7 +296,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].vsphereVolume", STORAGE),
 ];
 
+const POD_RESOURCES: Rule = Always(
+    Approximated,
+    "Docker has no limit for several containers together: each without its own has the pod's limit, and an equal share of its requests",
+);
 const CLUSTER_ACCOUNT: Rule = Always(Warned, "there is no API server here, so that no token is mounted");
 const SELINUX: Rule = Always(Approximated, "the process has the label; volumes are not relabelled");
-const SECCOMP: Rule =
-    Depends("RuntimeDefault and Unconfined; Localhost is refused until profiles are read", checks::seccomp_type);
+const SECCOMP_FILE: Rule = Always(Honoured, "is a file below `<root-dir>/seccomp`");
