@@ -24,6 +24,7 @@ const CONTAINER: &str = "io.kubelet-lite.container";
 const SOURCE: &str = "io.kubelet-lite.source";
 const BACKOFF: &str = "io.kubelet-lite.backoff";
 const ENVIRONMENT: &str = "io.kubelet-lite.environment-hash";
+const POD_STARTED_AT: &str = "io.kubelet-lite.pod-started-at";
 
 const POD_NAME: &str = "io.kubernetes.pod.name";
 const POD_NAMESPACE: &str = "io.kubernetes.pod.namespace";
@@ -75,6 +76,8 @@ pub struct SandboxLabels {
     pub hash: Option<SpecHash>,
     /// Where the pod was declared.
     pub source: ManifestSource,
+    /// When the first sandbox of this pod was made; `None` on those of releases that did not note it.
+    pub started_at: Option<jiff::Timestamp>,
     /// The manifest.
     pub written: api::Pod,
 }
@@ -107,8 +110,9 @@ pub struct ContainerLabels {
 }
 
 impl SandboxLabels {
-    pub(super) fn of(pod: &Pod, attempt: Attempt) -> Self {
+    pub(super) fn of(pod: &Pod, attempt: Attempt, started_at: jiff::Timestamp) -> Self {
         Self {
+            started_at: Some(started_at),
             key: pod.key.clone(),
             uid: pod.uid.clone(),
             attempt,
@@ -125,6 +129,9 @@ impl SandboxLabels {
         common(&mut labels, instance, (&self.key, &self.uid), SANDBOX_CONTAINER_NAME, SANDBOX_KIND, self.attempt);
         if let Some(hash) = &self.hash {
             labels.insert(SANDBOX_HASH.into(), hash.to_string());
+        }
+        if let Some(started_at) = self.started_at {
+            labels.insert(POD_STARTED_AT.into(), started_at.to_string());
         }
         labels.insert(POD.into(), json(&self.written));
         labels.insert(SOURCE.into(), encode_source(&self.source));
@@ -240,6 +247,7 @@ impl Labels {
                     uid,
                     attempt,
                     hash: hash(SANDBOX_HASH),
+                    started_at: labels.get(POD_STARTED_AT).and_then(|text| text.parse().ok()),
                     source: decode_source(text(SOURCE)?)?,
                     written: from_json(POD, text(POD)?)?,
                 })));

@@ -6,7 +6,7 @@ use crate::{
     engine::{ContainerDetails, ContainerSummary, EngineState},
     pod::{
         AppliedPod, ContainerId, ContainerKind, ContainerName, ContainerState, ContainerStatus, ExitReason,
-        Incarnation, ObservedPod, Pod, PodKey, PodUid, Record, Sandbox,
+        Incarnation, ObservedPod, Pod, PodKey, PodStart, PodUid, Record, Sandbox,
     },
     time::Timestamp,
 };
@@ -72,6 +72,7 @@ pub fn observe(
                 id,
                 attempt: labels.attempt,
                 hash: labels.hash.clone(),
+                pod_start: pod_start(labels.started_at.or(details.created_at), timestamp_of),
                 state: sandbox_state(details, timestamp_of),
                 ips: details.ips.clone(),
                 record: record(details, None),
@@ -157,7 +158,8 @@ fn unreadable(
     if is_sandbox {
         let state = sandbox_state(details, timestamp_of);
         let record = record(details, None);
-        let sandbox = Sandbox { id, attempt, hash: None, state, ips: details.ips.clone(), record };
+        let pod_start = pod_start(details.created_at, timestamp_of);
+        let sandbox = Sandbox { id, attempt, hash: None, pod_start, state, ips: details.ips.clone(), record };
         return Some(Observed::Sandbox { key, uid, sandbox, applied: AppliedPod::Unreadable(why.to_string()) });
     }
     let sandbox_id = labels::sandbox_id(&details.labels);
@@ -178,6 +180,11 @@ fn unreadable(
         record: record(details, None),
     };
     Some(Observed::Container { key, uid, status: Box::new(status), written: Err(why) })
+}
+
+/// What has no time at all began just now, as far as anybody knows.
+fn pod_start(wall: Option<jiff::Timestamp>, timestamp_of: &dyn Fn(jiff::Timestamp) -> Timestamp) -> PodStart {
+    PodStart { wall, at: timestamp_of(wall.unwrap_or(jiff::Timestamp::MAX)) }
 }
 
 /// A sandbox whose start failed is one whose start is due.

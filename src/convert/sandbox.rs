@@ -11,8 +11,14 @@ use bollard::models::{HealthConfig, HostConfig, RestartPolicy, RestartPolicyName
 /// `/dev/shm` of the whole pod, whose containers share the sandbox's IPC namespace.
 const SHM_SIZE: i64 = 64 << 20;
 
-/// The pause container that holds the pod's namespaces, addresses and host ports.
-pub fn sandbox_body(pod: &Pod, attempt: Attempt, node: &NodeFacts) -> Result<ContainerCreateBody, ConvertError> {
+/// The pause container that holds the pod's namespaces, addresses and host ports. `started_at` is when the
+/// first one of this pod was made.
+pub fn sandbox_body(
+    pod: &Pod,
+    attempt: Attempt,
+    started_at: jiff::Timestamp,
+    node: &NodeFacts,
+) -> Result<ContainerCreateBody, ConvertError> {
     let subject = &Subject { pod: pod.key.clone(), container: None };
     check_identity(pod, subject)?;
     let spec = &pod.spec;
@@ -37,7 +43,7 @@ pub fn sandbox_body(pod: &Pod, attempt: Attempt, node: &NodeFacts) -> Result<Con
         image: Some(node.pause_image.clone()),
         exposed_ports: Some(exposed).filter(|list| !list.is_empty()),
         healthcheck: Some(no_healthcheck()),
-        labels: Some(SandboxLabels::of(pod, attempt).encode(&node.instance).into_iter().collect()),
+        labels: Some(SandboxLabels::of(pod, attempt, started_at).encode(&node.instance).into_iter().collect()),
         host_config: Some(host),
         ..ContainerCreateBody::default()
     })

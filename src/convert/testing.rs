@@ -10,6 +10,9 @@ use std::{net::IpAddr, path::PathBuf};
 
 pub const IPS: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(172, 17, 0, 5))];
 
+/// When the pods of these tests began.
+pub const STARTED: jiff::Timestamp = jiff::Timestamp::constant(1_700_000_000, 0);
+
 pub fn node() -> NodeFacts {
     NodeFacts {
         memory_total: 8 << 30,
@@ -56,7 +59,7 @@ pub fn bodies(pod: &Pod) -> Value {
 }
 
 pub fn bodies_on(pod: &Pod, node: &NodeFacts) -> Value {
-    let sandbox = sandbox_body(pod, Attempt(0), node).expect("sandbox");
+    let sandbox = sandbox_body(pod, Attempt(0), STARTED, node).expect("sandbox");
     let id = sandbox_id();
     let facts = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &IPS } };
     let containers: serde_json::Map<String, Value> = pod

@@ -1,7 +1,7 @@
 //! Exact create bodies of representative pods, and tables of names, hosts and refusals.
 
 use super::{
-    testing::{IPS, bodies, bodies_on, found, image, node, pod, pod_of, sandbox_id},
+    testing::{IPS, STARTED, bodies, bodies_on, found, image, node, pod, pod_of, sandbox_id},
     *,
 };
 use crate::pod::{Attempt, ContainerName, Pod};
@@ -232,7 +232,7 @@ fn identities_that_would_lead_astray_make_no_container() {
     let good = pod("containers: [{name: c, image: i}]");
     for uid in ["..", "a/b", "", "u 1", "x:y"] {
         let pod = Pod { uid: crate::pod::PodUid::new(uid), ..good.clone() };
-        let error = sandbox_body(&pod, Attempt(0), &node()).expect_err(uid);
+        let error = sandbox_body(&pod, Attempt(0), STARTED, &node()).expect_err(uid);
         assert!(matches!(&error, ConvertError::Name { field, .. } if field == "metadata.uid"), "{error:?}");
         let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
         let body = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());
@@ -260,7 +260,7 @@ fn hostnames() {
     let fqdn = pod(
         "setHostnameAsFQDN: true\nsubdomain: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\ncontainers: [{name: c, image: i}]",
     );
-    let error = sandbox_body(&fqdn, Attempt(0), &node()).expect_err("too long").to_string();
+    let error = sandbox_body(&fqdn, Attempt(0), STARTED, &node()).expect_err("too long").to_string();
     assert!(error.contains("longer than the 64 characters"), "{error}");
 }
 

@@ -30,6 +30,8 @@ pub const FAILED_SYNC: &str = "FailedSync";
 pub const FAILED_VALIDATION: &str = "FailedValidation";
 /// A probe failed.
 pub const UNHEALTHY: &str = "Unhealthy";
+/// A pod was not done when `activeDeadlineSeconds` had passed.
+pub const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 /// A probe could not be made.
 pub const PROBE_WARNING: &str = "ProbeWarning";
 /// The postStart hook failed.

@@ -128,6 +128,8 @@ pub enum StopReason {
     SandboxChanged,
     /// All other containers are done.
     PodFinished,
+    /// The pod has run as long as `activeDeadlineSeconds` lets it.
+    DeadlineExceeded,
     /// It is in a state that can not be trusted.
     UnknownState,
     /// A newer instance of the same container runs.
@@ -138,7 +140,9 @@ impl StopReason {
     /// Message of event `Killing`.
     pub fn message(self, container: &ContainerName) -> String {
         match self {
-            Self::PodRemoved | Self::PodChanged | Self::PodFinished => format!("Stopping container {container}"),
+            Self::PodRemoved | Self::PodChanged | Self::PodFinished | Self::DeadlineExceeded => {
+                format!("Stopping container {container}")
+            }
             Self::DefinitionChanged => format!("Container {container} definition changed, will be restarted"),
             Self::EnvironmentChanged => {
                 format!("Container {container} takes its environment from an object that changed, will be restarted")

@@ -16,6 +16,7 @@
 pub mod action;
 pub mod backoff;
 mod containers;
+mod deadline;
 mod images;
 mod references;
 mod replace;
@@ -123,8 +124,10 @@ pub struct PodPlan {
     /// Containers that run with another environment than they would get now, as a ConfigMap or Secret
     /// has changed.
     pub stale: BTreeSet<ContainerName>,
-    /// All containers of the pod have ended and none is due to start again.
+    /// All containers of the pod have ended and none is due to start again, or are being ended for good.
     pub finished: bool,
+    /// It was not done when `activeDeadlineSeconds` had passed, and is therefore being ended.
+    pub deadline_exceeded: bool,
     /// Nothing is left of a pod that should end.
     pub done: bool,
 }

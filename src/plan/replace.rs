@@ -74,6 +74,7 @@ impl Planner<'_> {
             self.run(applied, Some(old));
             self.plan.waiting.extend(waiting);
             self.plan.finished = false;
+            self.plan.deadline_exceeded = false;
         }
         false
     }

@@ -18,8 +18,15 @@ impl Planner<'_> {
             self.remake(pod, incarnation);
             return;
         }
-        if is_finished(pod, incarnation) {
-            self.finish(incarnation);
+        let done = is_finished(pod, incarnation);
+        if self.deadline_exceeded(pod, incarnation, done) {
+            self.plan.deadline_exceeded = true;
+            self.finish(incarnation, StopReason::DeadlineExceeded);
+            self.bury(pod, incarnation);
+            return;
+        }
+        if done {
+            self.finish(incarnation, StopReason::PodFinished);
             self.bury(pod, incarnation);
             return;
         }

@@ -109,10 +109,10 @@ impl Planner<'_> {
         });
     }
 
-    /// A pod whose containers are all done: sidecars end, the sandbox is stopped, the records stay.
-    pub(super) fn finish(&mut self, incarnation: &Incarnation) {
+    /// A pod that is over: what still runs ends (sidecars, mostly), the sandbox is stopped, the records stay.
+    pub(super) fn finish(&mut self, incarnation: &Incarnation, reason: StopReason) {
         self.plan.finished = true;
-        if self.stop_all(incarnation, StopReason::PodFinished) {
+        if self.stop_all(incarnation, reason) {
             return;
         }
         self.stop_sandboxes(incarnation, ContainerState::may_run);

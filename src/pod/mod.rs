@@ -16,7 +16,7 @@ pub mod spec;
 pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
 pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
-    AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, Record, Sandbox,
+    AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
 };
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};

@@ -57,12 +57,23 @@ pub struct Sandbox {
     /// Hash of what it was made from (`Pod::sandbox_hash`); `None` when the label is of an unknown
     /// version, which counts as unchanged.
     pub hash: Option<SpecHash>,
+    /// When the pod began: kept from sandbox to sandbox.
+    pub pod_start: PodStart,
     /// What it does.
     pub state: ContainerState,
     /// Address on the pod's network, IPv4 first; empty with hostNetwork or when not running.
     pub ips: Vec<std::net::IpAddr>,
     /// What is shown of it; one copy for all who look.
     pub record: Arc<Record>,
+}
+
+/// When the first sandbox of a pod was made (`status.startTime`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PodStart {
+    /// By the wall clock; `None` if no record says.
+    pub wall: Option<jiff::Timestamp>,
+    /// As decisions see it.
+    pub at: Timestamp,
 }
 
 /// One instance of a container.

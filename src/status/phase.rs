@@ -6,6 +6,9 @@ use super::{
 };
 use crate::pod::ContainerKind;
 
+/// `status.message` of a pod that was not done when `activeDeadlineSeconds` had passed.
+pub const DEADLINE_EXCEEDED: &str = "Pod was active on the node longer than the specified deadline";
+
 /// `status.phase`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -52,6 +55,9 @@ pub(super) fn phase(picture: &PodPicture, readings: &[Reading<'_>]) -> Phase {
         count.add(reading);
     }
     let apps_have_started = readings.iter().any(|r| r.kind == ContainerKind::App && r.newest.is_some());
+    if picture.deadline_exceeded {
+        return Phase::Failed;
+    }
     if picture.finished {
         let failed = count.failed_init > 0 || count.stopped > count.succeeded;
         return if failed { Phase::Failed } else { Phase::Succeeded };

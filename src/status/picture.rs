@@ -29,6 +29,8 @@ pub struct PodPicture {
     pub ending: Option<jiff::Timestamp>,
     /// All its containers are done for good.
     pub finished: bool,
+    /// It was not done in time, and is therefore over.
+    pub deadline_exceeded: bool,
     /// `status.message`.
     pub message: Option<String>,
     /// `status.conditions`, with the moments at which they changed.
@@ -54,7 +56,8 @@ impl PodPicture {
     pub fn oldest_record(&self) -> Option<jiff::Timestamp> {
         let sandboxes = self.sandboxes.iter().map(|s| &s.record);
         let containers = self.containers.iter().map(|c| &c.record);
-        sandboxes.chain(containers).filter_map(|record| record.created_at).min()
+        let started = self.sandboxes.iter().filter_map(|s| s.pod_start.wall);
+        sandboxes.chain(containers).filter_map(|record| record.created_at).chain(started).min()
     }
 }
 
@@ -71,6 +74,7 @@ impl PartialEq for PodPicture {
             created,
             ending,
             finished,
+            deadline_exceeded,
             message,
             conditions,
         } = self;
@@ -79,8 +83,8 @@ impl PartialEq for PodPicture {
             (one, other) => one.is_none() && other.is_none(),
         };
         same_manifest
-            && (key, uid, created, ending, finished)
-                == (&other.key, &other.uid, &other.created, &other.ending, &other.finished)
+            && (key, uid, created, ending) == (&other.key, &other.uid, &other.created, &other.ending)
+            && (finished, deadline_exceeded) == (&other.finished, &other.deadline_exceeded)
             && (sandboxes, containers) == (&other.sandboxes, &other.containers)
             && (waiting, probes, message) == (&other.waiting, &other.probes, &other.message)
             && *conditions == other.conditions

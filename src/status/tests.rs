@@ -5,7 +5,7 @@ use crate::{
     convert::NodeFacts,
     plan::{Failure, LastResults, Target, WaitingReason},
     pod::{
-        Attempt, ContainerId, ContainerState, ContainerStatus, ExitReason, ManifestSource, Node, Pod, PodUid,
+        Attempt, ContainerId, ContainerState, ContainerStatus, ExitReason, ManifestSource, Node, Pod, PodStart, PodUid,
         ProbeKind, ProbeVerdict, Record, Sandbox,
     },
     time::{Clock, Timestamp},
@@ -60,6 +60,7 @@ impl Stage {
             id: "sandbox-0".into(),
             attempt: Attempt(0),
             hash: None,
+            pod_start: PodStart::default(),
             state: ContainerState::Running { started_at: moment(0) },
             ips: vec!["172.17.0.5".parse().unwrap()],
             record: Arc::new(record(Some(0), None)),
@@ -75,6 +76,7 @@ impl Stage {
             created: wall(0),
             ending: None,
             finished: false,
+            deadline_exceeded: false,
             message: None,
             conditions: Conditions::default(),
         };
@@ -508,6 +510,15 @@ fn the_whole_object() {
     let names: Vec<_> = shown.spec.unwrap().containers.into_iter().map(|c| c.name).collect();
     assert_eq!(names, ["log", "web"]);
     assert_eq!(shown.status.unwrap().container_statuses.unwrap().len(), 2);
+}
+
+#[test]
+fn a_pod_past_its_deadline_has_failed_though_its_containers_report_success() {
+    let mut stage = Stage::new(ONE).exited("app", 0, 0).finished();
+    stage.picture.deadline_exceeded = true;
+    let status = stage.status();
+    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("DeadlineExceeded")));
+    assert_eq!(status.message.as_deref(), Some(DEADLINE_EXCEEDED));
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Task<E> {
     pub(super) pod: Option<Arc<Pod>>,
     pub(super) sandbox: Option<Sandbox>,
     pub(super) image: Option<Arc<ImageDetails>>,
+    /// When the pod's first sandbox was made, if there is one.
+    pub(super) pod_started_at: Option<jiff::Timestamp>,
     pub(super) action: PodAction,
 }
 
@@ -144,8 +146,9 @@ impl<E: Engine> Task<E> {
             self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
         }
         let name = convert::sandbox_name(&pod, attempt);
+        let started_at = self.pod_started_at.unwrap_or_else(|| self.shared.clock.wall());
         let body = || {
-            convert::sandbox_body(&pod, attempt, &self.shared.facts())
+            convert::sandbox_body(&pod, attempt, started_at, &self.shared.facts())
                 .map_err(|error| SyncError::Config(Box::new(error)))
         };
         let _permit = self.shared.starts.acquire().await;

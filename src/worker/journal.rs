@@ -7,6 +7,7 @@ use crate::{
     event::{Happening, Recorder, reason},
     plan::{Failure, PodAction, PodPlan, Target, WaitingReason},
     pod::{Container, ContainerKind, ContainerName, ContainerState, ImageRef, ObservedPod, Pod, PodKey, PodUid},
+    status,
 };
 use std::time::Duration;
 use tracing::info;
@@ -193,7 +194,9 @@ impl<'a> Subject<'a> {
             );
             self.events.record(self.warning(reason::ENVIRONMENT_STALE, message).of(name, self.kind(name)));
         }
-        if after.finished && !before.finished {
+        if after.deadline_exceeded && !before.deadline_exceeded {
+            self.events.record(self.warning(reason::DEADLINE_EXCEEDED, status::DEADLINE_EXCEEDED));
+        } else if after.finished && !before.finished {
             let uid = self.uid.map(PodUid::as_str);
             info!(pod = %self.key, uid, reason = "PodFinished", "all containers of the pod are done");
         }

@@ -54,6 +54,8 @@ impl Known<'_> {
             created: self.now,
             ending: is_ending.then(|| previous.and_then(|p| p.ending).unwrap_or(self.now)),
             finished: self.plan.finished || (is_ending && previous.is_some_and(|p| p.finished)),
+            deadline_exceeded: self.plan.deadline_exceeded
+                || (is_ending && previous.is_some_and(|p| p.deadline_exceeded)),
             message: None,
             conditions: Conditions::default(),
         };

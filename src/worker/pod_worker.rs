@@ -453,6 +453,8 @@ impl<E: Engine> PodWorker<E> {
         self.journal(Some(&uid), pod.as_deref()).begin(&action);
         debug!(pod = %self.key, %uid, action = action.verb(), "begun");
         let target = action.target();
+        let sandboxes = self.view.pod().incarnation(&uid).map(|i| i.sandboxes.as_slice()).unwrap_or_default();
+        let pod_started_at = sandboxes.iter().filter_map(|s| s.pod_start.wall).min();
         let task = execute::Task {
             shared: self.shared.clone(),
             key: self.key.clone(),
@@ -460,6 +462,7 @@ impl<E: Engine> PodWorker<E> {
             pod,
             sandbox: self.sandbox_of(&action),
             image: self.image_of(&action),
+            pod_started_at,
             action: action.clone(),
         };
         self.in_flight.insert(target.clone(), action);

@@ -73,7 +73,7 @@ impl View {
                     match observed.filter(|o| belongs(o, key)) {
                         Some(mut observed) => {
                             if let Some(before) = self.seen.get(&id) {
-                                keep_end(before, &mut observed);
+                                keep_times(before, &mut observed);
                             }
                             self.seen.insert(id.clone(), observed);
                         }
@@ -122,8 +122,11 @@ impl View {
     }
 }
 
-/// An end that was seen once keeps its place in time: the wall clock may have jumped since.
-fn keep_end(before: &Observed, now: &mut Observed) {
+/// A beginning and an end that were seen once keep their place in time: the wall clock may have jumped since.
+fn keep_times(before: &Observed, now: &mut Observed) {
+    if let (Observed::Sandbox { sandbox: old, .. }, Observed::Sandbox { sandbox: new, .. }) = (before, &mut *now) {
+        new.pod_start = old.pod_start;
+    }
     let (Some(old), Some(new)) = (state(before), state_mut(now)) else { return };
     if let (
         ContainerState::Exited { code, ran_for, finished_at, .. },

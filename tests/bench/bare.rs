@@ -49,7 +49,7 @@ impl Bare {
 
     async fn start(&self, pod: &Pod, image: &ImageDetails) {
         let first = Attempt::default();
-        let body = convert::sandbox_body(pod, first, &self.facts).unwrap();
+        let body = convert::sandbox_body(pod, first, jiff::Timestamp::UNIX_EPOCH, &self.facts).unwrap();
         let id = self.engine.create(&convert::sandbox_name(pod, first), body).await.unwrap();
         self.engine.start(&id).await.unwrap();
         let ips = self.engine.inspect(&id).await.unwrap().ips;

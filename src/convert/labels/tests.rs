@@ -47,6 +47,7 @@ proptest! {
         written in written_pod(),
         attempt: u32,
         digit: u8,
+        started_at in prop::option::of(0i64..4_000_000_000_000),
         path in prop::collection::vec(1u8..=255, 1..40),
         document in 0usize..100,
     ) {
@@ -55,6 +56,7 @@ proptest! {
             uid: PodUid::new("u1"),
             attempt: Attempt(attempt),
             hash: hash(digit),
+            started_at: started_at.map(|ms| jiff::Timestamp::from_millisecond(ms).expect("a time")),
             source: ManifestSource { path: std::ffi::OsStr::from_bytes(&path).into(), document },
             written,
         };
@@ -92,7 +94,7 @@ proptest! {
 
     #[test]
     fn no_label_text_panics(labels in prop::collection::btree_map(prop::sample::select(vec![
-        SCHEMA, KIND, ATTEMPT, SANDBOX_HASH, SPEC_HASH, POD, CONTAINER, SOURCE, BACKOFF, ENVIRONMENT,
+        SCHEMA, KIND, ATTEMPT, SANDBOX_HASH, SPEC_HASH, POD, CONTAINER, SOURCE, BACKOFF, ENVIRONMENT, POD_STARTED_AT,
         POD_NAME, POD_NAMESPACE, POD_UID, CONTAINER_NAME, SANDBOX_ID,
     ]), ".{0,30}|1|sandbox|app|\\{\\}|null", 0..14)) {
         let mut labels: BTreeMap<String, String> = labels.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();

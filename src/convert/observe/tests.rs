@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     convert::{
         SandboxFacts, container_body, sandbox_body,
-        testing::{details, found, image, node, pod, pod_of, sandbox_id},
+        testing::{STARTED, details, found, image, node, pod, pod_of, sandbox_id},
     },
     engine::{ContainerSummary, EngineState},
     pod::{Attempt, ContainerName, hash::SpecHash},
@@ -28,7 +28,7 @@ fn instance() -> InstanceId {
 }
 
 fn sandbox_details(pod: &Pod, attempt: u32, state: EngineState) -> ContainerDetails {
-    let body = sandbox_body(pod, Attempt(attempt), &node()).expect("body");
+    let body = sandbox_body(pod, Attempt(attempt), STARTED, &node()).expect("body");
     let id = format!("sandbox-{attempt}");
     ContainerDetails { started_at: Some(at(0)), ..details(&id, &body, state) }
 }
@@ -68,6 +68,7 @@ fn a_sandbox_reads_back_as_it_was_made() {
                 id: ContainerId::new("sandbox-3"),
                 attempt: Attempt(3),
                 hash: Some(pod.sandbox_hash.clone()),
+                pod_start: PodStart { wall: Some(STARTED), at: timestamp_of(STARTED) },
                 state: ContainerState::Running { started_at: timestamp_of(at(0)) },
                 ips: details.ips.clone(),
                 record: Arc::new(Record {

@@ -43,10 +43,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("metadata.selfLink", CLUSTER),
     ("metadata.uid", OK),
     // PodSpec
-    (
-        "spec.activeDeadlineSeconds",
-        Always(Refused, "the deadline is not kept yet, and the pod would run for ever; remove it"),
-    ),
+    ("spec.activeDeadlineSeconds", OK),
     ("spec.affinity", Inside),
     ("spec.affinity.nodeAffinity", Inside),
     ("spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", CLUSTER),

@@ -1,5 +1,6 @@
 //! Tables in the kubelet's style: a base round, a sentence that changes it, the whole plan.
 
+mod deadline;
 mod edit;
 mod init;
 mod model;
@@ -16,7 +17,7 @@ mod wanted;
 use super::*;
 use crate::pod::{
     AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation,
-    ManifestSource, PodKey, PullPolicy, Sandbox,
+    ManifestSource, PodKey, PodStart, PullPolicy, Sandbox,
 };
 use k8s_openapi::api::core::v1 as api;
 
@@ -244,6 +245,7 @@ fn sandbox_of(pod: &Pod, attempt: u32, state: ContainerState) -> Sandbox {
         id: ContainerId::new(format!("{}-sb{attempt}", pod.uid)),
         attempt: Attempt(attempt),
         hash: Some(pod.sandbox_hash.clone()),
+        pod_start: PodStart { wall: None, at: ago(60) },
         state,
         ips: Vec::new(),
         record: Arc::default(),

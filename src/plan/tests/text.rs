@@ -5,13 +5,14 @@ use super::*;
 /// All of a plan: actions in their order, then what waits, ends and wakes.
 pub(super) fn plan(plan: &PodPlan) -> Vec<String> {
     // Taken apart by name, so that a new field can not be forgotten here.
-    let PodPlan { actions, waiting, terminating, wake_at, stale, finished, done } = plan;
+    let PodPlan { actions, waiting, terminating, wake_at, stale, finished, deadline_exceeded, done } = plan;
     let mut lines: Vec<String> = actions.iter().map(action).collect();
     lines.extend(waiting.iter().map(|(name, reason)| format!("{name} waits: {}", waiting_reason(reason))));
     lines.extend(terminating.iter().map(|uid| format!("terminating {uid}")));
     lines.extend(wake_at.map(|at| format!("wake {}", time(at))));
     lines.extend(stale.iter().map(|name| format!("{name} is stale")));
     lines.extend(finished.then(|| "finished".to_owned()));
+    lines.extend(deadline_exceeded.then(|| "deadline exceeded".to_owned()));
     lines.extend(done.then(|| "done".to_owned()));
     lines
 }
