@@ -10,6 +10,7 @@ mod by_hand;
 mod crash;
 mod engine_away;
 mod fields;
+mod inside;
 mod life;
 mod node;
 mod objects;

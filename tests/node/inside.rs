@@ -1,0 +1,237 @@
+//! What security contexts, resources and resolvers come to, as seen from inside the container.
+
+use crate::{node::Node, support::eventually};
+use kubelet_lite::engine::Engine;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+/// Makes a container write all that it sees of itself to `/out/<name>`, and then sleep.
+fn look(name: &str) -> String {
+    format!(
+        "command: [sh, -c, 'cat /proc/self/status /etc/resolv.conf > /out/{name}.tmp; \
+         cd /proc/sys/net; echo \"unprivileged=$(cat ipv4/ip_unprivileged_port_start) somaxconn=$(cat core/somaxconn)\" >> /out/{name}.tmp; \
+         echo \"hostname=$(hostname)\" >> /out/{name}.tmp; cat /etc/hosts /proc/self/mountinfo >> /out/{name}.tmp; \
+         echo x > /rootfile && echo wrote-rootfs >> /out/{name}.tmp; \
+         echo x > /dev/chosen && echo wrote-device >> /out/{name}.tmp; \
+         touch /scratch/{name} && mkdir /scratch/d-{name} && echo made-directory >> /out/{name}.tmp; \
+         busybox stat -c \"scratch=%a %g\" /scratch >> /out/{name}.tmp; busybox stat -c \"file=%u:%g\" /scratch/{name} >> /out/{name}.tmp; \
+         busybox mv /out/{name}.tmp /out/{name}; exec sleep 3600']"
+    )
+}
+
+/// The value of a line of `/proc/self/status`.
+fn status<'t>(seen: &'t str, field: &str) -> Vec<&'t str> {
+    let line = seen.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_else(|| panic!("no {field} in:\n{seen}")).split_whitespace().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn security_contexts_are_what_the_process_has() {
+    let Some(node) = Node::new().await else { return };
+    let node = node.flag("--allowed-unsafe-sysctls=net.core.*").flag("--pod-max-pids=77");
+    let out = node.path("out");
+    fs::create_dir_all(&out).unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::create_dir_all(node.path("root/seccomp/profiles")).unwrap();
+    let no_mkdir = r#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}"#;
+    fs::write(node.path("root/seccomp/profiles/no-mkdir.json"), no_mkdir).unwrap();
+    node.start();
+    let mounts = "volumeMounts: [{name: out, mountPath: /out}, {name: scratch, mountPath: /scratch}, {name: device, mountPath: /dev/chosen}]";
+    let manifest = format!(
+        "
+apiVersion: v1
+kind: Pod
+metadata: {{name: inside}}
+spec:
+  terminationGracePeriodSeconds: 2
+  hostname: mirror
+  subdomain: hall
+  setHostnameAsFQDN: true
+  dnsPolicy: None
+  dnsConfig: {{nameservers: [192.0.2.53], searches: [one.example, two.example], options: [{{name: ndots, value: '3'}}]}}
+  securityContext:
+    runAsUser: 1000
+    runAsGroup: 2000
+    fsGroup: 3000
+    supplementalGroups: [4000]
+    sysctls: [{{name: net.ipv4.ip_unprivileged_port_start, value: '79'}}, {{name: net/core/somaxconn, value: '78'}}]
+  volumes:
+  - {{name: out, hostPath: {{path: {out}}}}}
+  - {{name: scratch, emptyDir: {{medium: Memory, sizeLimit: 1Mi}}}}
+  - {{name: device, hostPath: {{path: /dev/null, type: CharDevice}}}}
+  containers:
+  - name: strict
+    image: kl-test/busybox:1
+    {strict}
+    {mounts}
+    resources: {{limits: {{memory: 32Mi, cpu: 100m}}}}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {{drop: [ALL]}}
+      seccompProfile: {{type: Localhost, localhostProfile: profiles/no-mkdir.json}}
+  - name: loose
+    image: kl-test/busybox:1
+    {loose}
+    {mounts}
+    securityContext:
+      runAsUser: 0
+      capabilities: {{drop: [CHOWN], add: [NET_ADMIN]}}
+      seccompProfile: {{type: Unconfined}}
+",
+        out = out.display(),
+        strict = look("strict"),
+        loose = look("loose"),
+    );
+    node.declare("inside.yaml", &manifest);
+    let read = |name: &'static str| {
+        let path = out.join(name);
+        async move { eventually(name, || async { fs::read_to_string(&path).ok() }).await }
+    };
+    let strict = read("strict").await;
+    assert_eq!(status(&strict, "Uid"), ["1000"; 4]);
+    assert_eq!(status(&strict, "Gid"), ["2000"; 4]);
+    let groups = status(&strict, "Groups");
+    assert!(groups.contains(&"3000") && groups.contains(&"4000"), "{groups:?}");
+    assert_eq!(status(&strict, "CapEff"), ["0000000000000000"]);
+    assert_eq!(status(&strict, "CapBnd"), ["0000000000000000"]);
+    assert_eq!(status(&strict, "NoNewPrivs"), ["1"]);
+    assert_eq!(status(&strict, "Seccomp"), ["2"]);
+    let loose = read("loose").await;
+    assert_eq!(status(&loose, "Uid"), ["0"; 4]);
+    assert_eq!(status(&loose, "NoNewPrivs"), ["0"]);
+    assert_eq!(status(&loose, "Seccomp"), ["0"]);
+    let capabilities = u64::from_str_radix(status(&loose, "CapEff")[0], 16).unwrap();
+    const CHOWN: u32 = 0;
+    const KILL: u32 = 5;
+    const NET_ADMIN: u32 = 12;
+    const SYS_ADMIN: u32 = 21;
+    let has = |number: u32| capabilities & (1 << number) != 0;
+    assert_eq!([CHOWN, KILL, NET_ADMIN, SYS_ADMIN].map(has), [false, true, true, false], "{capabilities:x}");
+    for seen in [&strict, &loose] {
+        for line in [
+            "nameserver 192.0.2.53",
+            "search one.example two.example",
+            "options ndots:3",
+            "unprivileged=79 somaxconn=78",
+            "hostname=mirror.hall.default.svc.cluster.local",
+            "scratch=2777 3000",
+            "wrote-device",
+        ] {
+            assert!(seen.lines().any(|l| l == line), "{line:?} is not in:\n{seen}");
+        }
+        assert!(seen.contains("\tmirror.hall.default.svc.cluster.local\tmirror\n"), "{seen}");
+        let scratch = seen.lines().find(|line| line.contains(" /scratch ")).expect("a mount");
+        assert!(scratch.contains(" - tmpfs ") && scratch.contains("size=1024k"), "{scratch}");
+    }
+    // Its group is the directory's, by set-gid.
+    assert!(strict.contains("\nfile=1000:3000\n") && loose.contains("\nfile=0:3000\n"), "{strict}\n{loose}");
+    assert!(!strict.contains("wrote-rootfs") && loose.contains("wrote-rootfs"));
+    assert!(!strict.contains("made-directory") && loose.contains("made-directory"));
+    let id = node.runs("inside", "strict").await;
+    let (_, inspect) = node.dockerd.request("GET", &format!("/containers/{id}/json"), None).await.unwrap();
+    assert_eq!(inspect["HostConfig"]["PidsLimit"], 77);
+    node.withdraw("inside.yaml");
+    node.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_seccomp_profile_is_waited_for() {
+    let Some(node) = Node::running().await else { return };
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: late}, spec: {terminationGracePeriodSeconds: 2, \
+               containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600'], securityContext: \
+               {seccompProfile: {type: Localhost, localhostProfile: p.json}}}]}}";
+    node.declare("late.yaml", pod);
+    node.said("seccomp/p.json: No such file").await;
+    assert!(node.log().contains("CreateContainerConfigError"));
+    fs::create_dir_all(node.path("root/seccomp")).unwrap();
+    fs::write(node.path("root/seccomp/p.json"), r#"{"defaultAction": "SCMP_ACT_ALLOW"}"#).unwrap();
+    node.runs("late", "c").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_engine_lacks_is_waited_for() {
+    let Some(node) = Node::new().await else { return };
+    let node = node.flag("--network=pods");
+    node.start();
+    node.declare(
+        "plain.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: plain}, spec: {terminationGracePeriodSeconds: 2, \
+         containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
+    );
+    node.declare(
+        "runtime.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: runtime}, spec: {runtimeClassName: gvisor, hostNetwork: true, \
+         containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
+    );
+    node.said("network pods not found").await;
+    node.said("gvisor").await;
+    assert!(node.log().contains("FailedCreatePodSandBox"), "{}", node.log());
+    // A network that only reaches this machine.
+    let network = serde_json::json!({
+        "Name": "pods", "Driver": "bridge", "CheckDuplicate": true, "Internal": false,
+        "Options": { "com.docker.network.bridge.enable_ip_masquerade": "false" },
+        "IPAM": { "Config": [{ "Subnet": "198.51.100.0/28" }] },
+    });
+    let (code, answer) = node.dockerd.request("POST", "/networks/create", Some(&network)).await.expect("an answer");
+    assert_eq!(code, 201, "{answer}");
+    node.runs("plain", "c").await;
+    let sandbox = node.runs("plain", "POD").await;
+    let ips = node.engine.inspect(&sandbox).await.unwrap().ips;
+    assert!(ips.iter().any(|ip| ip.to_string().starts_with("198.51.100.")), "{ips:?}");
+    node.withdraw("plain.yaml");
+    node.withdraw("runtime.yaml");
+    node.nothing_left().await;
+    // Its bridge would outlive the engine.
+    node.dockerd.request("DELETE", "/networks/pods", None).await.expect("an answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_ends_the_pod_for_good() {
+    let Some(node) = Node::running().await else { return };
+    node.declare(
+        "short.yaml",
+        "{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {activeDeadlineSeconds: 3, \
+         terminationGracePeriodSeconds: 2, containers: [{name: c, image: 'kl-test/server:1'}]}}",
+    );
+    node.runs("short", "c").await;
+    node.said("Pod was active on the node longer than the specified deadline").await;
+    let ended = || async { node.running_ids().await.is_empty().then_some(()) };
+    eventually("nothing of it runs", ended).await;
+    // Another daemon finds the same end.
+    node.kill().await;
+    node.start();
+    node.said("Pod was active on the node longer than the specified deadline").await;
+    ended().await.expect("nothing runs again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_restarts_what_its_policy_would_not() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    node.declare(
+        "ruled.yaml",
+        &format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: ruled}}
+spec:
+  volumes: [{{name: out, hostPath: {{path: {}, type: DirectoryOrCreate}}}}]
+  containers:
+  - name: once
+    image: kl-test/busybox:1
+    restartPolicy: Never
+    restartPolicyRules: [{{action: Restart, exitCodes: {{operator: In, values: [42]}}}}]
+    command: [sh, -c, 'if [ -e /out/tried ]; then touch /out/again; exit 7; fi; touch /out/tried; exit 42']
+    volumeMounts: [{{name: out, mountPath: /out}}]
+",
+            out.display()
+        ),
+    );
+    eventually("it was started again", || async { out.join("again").exists().then_some(()) }).await;
+    node.said("all containers of the pod are done").await;
+
+    let rows = node.containers().await;
+    let once = rows.iter().find(|row| row.labels["io.kubernetes.container.name"] == "once").expect("a record");
+    assert_eq!(node.restart_count(&once.id).await, 1);
+}
