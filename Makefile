@@ -72,6 +72,10 @@ doc: ## the documentation of the code, private items too; a warning is an error
 	$(call step,documentation)
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private-intra-doc-links" $(CARGO) doc --locked --no-deps --document-private-items
 
+.PHONY: docs
+docs: ## write the documents that are made from the code (docs/fields.md)
+	KUBELET_LITE_UPDATE_DOCS=1 $(CARGO) test --locked --lib the_document_is_the_table
+
 # nextest does not run these.
 .PHONY: doctest
 doctest:

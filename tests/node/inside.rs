@@ -137,7 +137,7 @@ spec:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_seccomp_profile_is_waited_for() {
     let Some(node) = Node::running().await else { return };
-    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: late}, spec: {terminationGracePeriodSeconds: 2, \
+    let pod = "---\n{apiVersion: v1, kind: Pod, metadata: {name: late}, spec: {terminationGracePeriodSeconds: 2, \
                containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600'], securityContext: \
                {seccompProfile: {type: Localhost, localhostProfile: p.json}}}]}}";
     node.declare("late.yaml", pod);
@@ -155,12 +155,12 @@ async fn what_the_engine_lacks_is_waited_for() {
     node.start();
     node.declare(
         "plain.yaml",
-        "{apiVersion: v1, kind: Pod, metadata: {name: plain}, spec: {terminationGracePeriodSeconds: 2, \
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: plain}, spec: {terminationGracePeriodSeconds: 2, \
          containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
     );
     node.declare(
         "runtime.yaml",
-        "{apiVersion: v1, kind: Pod, metadata: {name: runtime}, spec: {runtimeClassName: gvisor, hostNetwork: true, \
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: runtime}, spec: {runtimeClassName: gvisor, hostNetwork: true, \
          containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
     );
     node.said("network pods not found").await;
@@ -190,7 +190,7 @@ async fn a_deadline_ends_the_pod_for_good() {
     let Some(node) = Node::running().await else { return };
     node.declare(
         "short.yaml",
-        "{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {activeDeadlineSeconds: 3, \
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {activeDeadlineSeconds: 8, \
          terminationGracePeriodSeconds: 2, containers: [{name: c, image: 'kl-test/server:1'}]}}",
     );
     node.runs("short", "c").await;

@@ -1,7 +1,7 @@
 //! decode(encode(x)) = x, and no pod label passes for one of ours.
 
 use super::*;
-use crate::convert::testing::{node, pod_of};
+use crate::convert::testing::{STARTED, node, pod_of};
 use proptest::prelude::*;
 use std::os::unix::ffi::OsStrExt;
 
@@ -113,7 +113,7 @@ fn a_pod_can_not_forge_our_labels() {
          annotation.io.kubernetes.container.restartCount: '9'}}, \
          spec: {containers: [{name: c, image: i}]}}",
     );
-    let labels = SandboxLabels::of(&pod, Attempt(0)).encode(&instance());
+    let labels = SandboxLabels::of(&pod, Attempt(0), STARTED).encode(&instance());
     assert!(!labels.values().any(|v| v == "evil"), "{labels:?}");
     let keys: Vec<&str> = labels.keys().map(String::as_str).collect();
     assert_eq!(
@@ -124,6 +124,7 @@ fn a_pod_can_not_forge_our_labels() {
             "io.kubelet-lite.kind",
             "io.kubelet-lite.managed-by",
             "io.kubelet-lite.pod",
+            "io.kubelet-lite.pod-started-at",
             "io.kubelet-lite.sandbox-hash",
             "io.kubelet-lite.schema",
             "io.kubelet-lite.source",
@@ -140,6 +141,7 @@ fn an_unreadable_label_does_not_repeat_what_it_held() {
     let mut labels = SandboxLabels::of(
         &pod_of("{apiVersion: v1, kind: Pod, metadata: {name: web}, spec: {containers: [{name: c, image: i}]}}"),
         Attempt(0),
+        STARTED,
     )
     .encode(&instance());
     for text in ["{\"spec\": \"hunter2\"", "{\"spec\": \"hunter2\"}"] {

@@ -5,7 +5,7 @@ use crate::{
     convert::SandboxFacts,
     convert::{
         container_body, sub_paths,
-        testing::{self, IPS, image, pod, sandbox_id},
+        testing::{self, IPS, found, image, pod, sandbox_id},
     },
     pod::{Attempt, ManifestSource, objects::Declared},
 };
@@ -50,7 +50,7 @@ fn environment(container: &str) -> Result<Vec<String>, String> {
     let pod = pod(&format!("containers: [{{name: c, image: i, {container}}}]"));
     let id = sandbox_id();
     let sandbox = SandboxFacts { id: &id, ips: &IPS };
-    let body = container_body(&pod, &pod.containers[0], &sandbox, &image(), Attempt(0), None, &node());
+    let body = container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), Attempt(0), None, &node());
     body.map(|body| body.env.unwrap_or_default()).map_err(|error| error.to_string())
 }
 
@@ -115,7 +115,8 @@ fn a_label_tells_a_change_without_the_value() {
         let pod = pod(&format!("containers: [{{name: c, image: i, {container}}}]"));
         let id = sandbox_id();
         let sandbox = SandboxFacts { id: &id, ips: &IPS };
-        let body = container_body(&pod, &pod.containers[0], &sandbox, &image(), Attempt(0), None, node).unwrap();
+        let body =
+            container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), Attempt(0), None, node).unwrap();
         let labels: BTreeMap<String, String> = body.labels.unwrap_or_default().into_iter().collect();
         assert!(!format!("{labels:?}").contains("hunter2"), "{labels:?}");
         let recorded = labels.get("io.kubelet-lite.environment-hash").and_then(|label| EnvironmentHash::parse(label));

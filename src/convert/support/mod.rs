@@ -169,6 +169,8 @@ fn says_nothing(value: &Value) -> bool {
 }
 
 #[cfg(test)]
+mod document;
+#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;

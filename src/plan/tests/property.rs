@@ -256,6 +256,8 @@ fn check_stop(
             !current.is_some_and(usable) || (changed && declared.is_some_and(|pod| images_here(pod)))
         }
         StopReason::PodFinished => plan.finished || declared.map(|p| &p.uid) != desired_uid(world),
+        // No pod of the model has a deadline.
+        StopReason::DeadlineExceeded => false,
         StopReason::UnknownState => container.state == ContainerState::Unknown,
         StopReason::Superseded => {
             incarnation.containers.iter().any(|c| c.name == container.name && c.attempt > container.attempt)
