@@ -3,9 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic too")]
 
-use kubelet_lite::manifest::{
-    diagnostic::Severity,
-    parse::{ParseOptions, Parsed, parse_file},
+use k8s_openapi::api::core::v1 as api;
+use kubelet_lite::{
+    convert::{self, ContainerFacts, NodeFacts, SandboxFacts, SupportPolicy, Verdict},
+    engine::ImageDetails,
+    manifest::{
+        Object, Workload,
+        diagnostic::Severity,
+        parse::{ParseOptions, Parsed, parse_file},
+    },
+    pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
 };
 use std::{
     collections::BTreeMap,
@@ -102,6 +109,85 @@ fn every_file_gets_its_verdict() {
     println!("{} files: {rules:#?}\nwarnings on files taken, by verdict: {warnings:#?}", index.lines().count() - 1);
     assert!(wrong.is_empty(), "judged otherwise than the index says:\n{}", wrong.join("\n"));
     assert_eq!(otherwise.len(), OTHERWISE.len(), "a listed file is not in the index");
+}
+
+/// The pod an object declares, or the one its template does.
+fn pod_of(object: &Object) -> Option<api::Pod> {
+    let of = |template: &api::PodTemplateSpec| api::Pod {
+        metadata: template.metadata.clone().unwrap_or_default(),
+        spec: template.spec.clone(),
+        status: None,
+    };
+    let mut pod = match object {
+        Object::Pod { pod, .. } => (**pod).clone(),
+        Object::Config { .. } => return None,
+        Object::Workload { workload, .. } => match workload {
+            Workload::DaemonSet(set) => of(&set.spec.as_ref()?.template),
+            Workload::Deployment(set) => of(&set.spec.as_ref()?.template),
+            Workload::ReplicaSet(set) => of(set.spec.as_ref()?.template.as_ref()?),
+            Workload::StatefulSet(set) => of(&set.spec.as_ref()?.template),
+            Workload::ReplicationController(set) => of(set.spec.as_ref()?.template.as_ref()?),
+            Workload::Job(job) => of(&job.spec.as_ref()?.template),
+            Workload::CronJob(_) => return None,
+        },
+    };
+    pod.metadata.name.get_or_insert_with(|| "templated".to_owned());
+    Some(pod)
+}
+
+/// Both kinds of create bodies of a pod; the first error.
+fn requests(pod: &Pod) -> Result<usize, String> {
+    let node = NodeFacts {
+        memory_total: 8 << 30,
+        cpus: 4,
+        node_ip: "192.0.2.7".parse().ok(),
+        engine_api: (1, 44),
+        ..NodeFacts::new("/var/lib/kubelet-lite".into(), Node { name: "n1".into() }, "sha256:pause".into())
+    };
+    let body = convert::sandbox_body(pod, Attempt(0), jiff::Timestamp::UNIX_EPOCH, &node).map_err(|e| e.to_string())?;
+    serde_json::to_value(body).map_err(|e| e.to_string())?;
+    let id = ContainerId::new("sandbox");
+    let ips = ["172.17.0.2".parse().unwrap()];
+    let sandbox = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &ips } };
+    let image = ImageDetails { id: "sha256:image".into(), user: "1000".into(), ..ImageDetails::default() };
+    let profile = Ok("{}".to_owned());
+    for container in &pod.containers {
+        let found = ContainerFacts { sandbox, image: &image, seccomp_profile: Some(&profile) };
+        let body = convert::container_body(pod, container, &found, Attempt(0), None, &node);
+        serde_json::to_value(body.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
+    }
+    Ok(1 + pod.containers.len())
+}
+
+#[test]
+fn every_pod_that_is_taken_becomes_requests() {
+    let Some(root) = std::env::var_os("KUBELET_LITE_CORPUS").map(PathBuf::from) else {
+        println!("DID NOT RUN: KUBELET_LITE_CORPUS is not set, so no real manifest was put into the engine's terms");
+        return;
+    };
+    let index = std::fs::read_to_string(root.join("INDEX.tsv")).unwrap();
+    let (mut pods, mut bodies, mut wrong, mut refused) = (0, 0, Vec::new(), BTreeMap::new());
+    for row in index.lines().skip(1).map(Row::parse).filter(|row| row.accept().0) {
+        let parsed = judge(&root.join(&row.file));
+        for (number, pod) in parsed.objects.iter().filter_map(pod_of).enumerate() {
+            pods += 1;
+            let fields = convert::unsupported(&pod, &SupportPolicy::default());
+            let fields: Vec<_> = fields.into_iter().filter(|f| f.verdict == Verdict::Refused).map(|f| f.path).collect();
+            if !fields.is_empty() {
+                refused.insert(format!("{} ({number})", row.file), fields);
+                continue;
+            }
+            let source = ManifestSource { path: row.file.clone().into(), document: number };
+            let resolved = Pod::from_manifest(pod, source, &Node { name: "n1".into() });
+            match resolved.map_err(|e| e.to_string()).and_then(|pod| requests(&pod)) {
+                Ok(count) => bodies += count,
+                Err(error) => wrong.push(format!("{} ({number}): {error}", row.file)),
+            }
+        }
+    }
+    println!("{pods} pods, {bodies} bodies; refused for a field: {refused:#?}");
+    assert!(wrong.is_empty(), "can not be put into the engine's terms:\n{}", wrong.join("\n"));
+    assert!(bodies > 100, "the corpus is not where it should be");
 }
 
 fn judge(path: &Path) -> Parsed {

@@ -45,16 +45,18 @@ pub enum ConvertError {
         /// Where root comes from.
         who: &'static str,
     },
-    /// `runAsNonRoot` and an image whose user is a name.
+    /// `runAsNonRoot` and an image whose user is a name that can not be looked up.
     #[error(
-        "{subject}: securityContext.runAsNonRoot: the image's user {user:?} is a name, so that it can not be told \
-         from root; set runAsUser to its number"
+        "{subject}: securityContext.runAsNonRoot: the image's user {user:?} can not be told from root, as {why}; set \
+         runAsUser to its number"
     )]
     UnknownUser {
         /// The container.
         subject: Subject,
         /// `USER` of the image.
         user: String,
+        /// Why its number is not known.
+        why: &'static str,
     },
     /// A name that would lead out of its directory.
     #[error("{subject}: {field} can not name a file")]

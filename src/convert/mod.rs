@@ -34,7 +34,7 @@ pub use observe::{Observed, assemble, listed_identity, observe};
 pub use references::references;
 pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;
-pub use security::seccomp_profile;
+pub use security::{PASSWD, check_named_user, named_user, seccomp_profile};
 pub use support::{FieldVerdict, SupportPolicy, SysctlPatternError, Sysctls, Verdict, unsupported};
 
 use crate::{

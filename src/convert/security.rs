@@ -28,6 +28,7 @@ pub(super) fn user(
     image: &ImageDetails,
     subject: &Subject,
 ) -> Result<String, ConvertError> {
+    let mounts_over_passwd = mounts_over_passwd(container);
     let Effective { pod, container } = Effective::of(pod, container);
     let run_as = container.run_as_user.or(pod.run_as_user);
     let of_image = image.user.split(':').next().unwrap_or_default();
@@ -39,9 +40,15 @@ pub(super) fn user(
             (None, _) if of_image.is_empty() => return root("the image names no user"),
             (None, Ok(0)) => return root("the image's user is 0"),
             (None, Ok(_)) => {}
-            (None, Err(_)) => {
-                return Err(ConvertError::UnknownUser { subject: subject.clone(), user: of_image.to_owned() });
+            (None, Err(_)) if mounts_over_passwd => {
+                return Err(ConvertError::UnknownUser {
+                    subject: subject.clone(),
+                    user: of_image.to_owned(),
+                    why: "a volume is mounted over its /etc/passwd",
+                });
             }
+            // Looked up in the image before the start: see `named_user`.
+            (None, Err(_)) => {}
         }
     }
     let user = match run_as {
@@ -100,6 +107,40 @@ pub(super) fn apply(
     options.extend(effective.app_armor(pod, container, subject)?);
     host.security_opt = Some(options).filter(|list| !list.is_empty());
     Ok(())
+}
+
+/// Where users have their names.
+pub const PASSWD: &str = "/etc/passwd";
+
+/// Whether something of the pod's lies over the image's list of users, so that one can not tell which the
+/// engine will read.
+fn mounts_over_passwd(container: &Container) -> bool {
+    let mounts = container.api.volume_mounts.iter().flatten();
+    mounts.map(|m| m.mount_path.trim_end_matches('/')).any(|path| ["", "/etc", PASSWD].contains(&path))
+}
+
+/// Whether the user that a container was made with has to be looked up before its start: `runAsNonRoot`
+/// is asked for, and `user` is a name of its image.
+pub fn named_user<'u>(pod: &Pod, container: &Container, user: &'u str) -> Option<&'u str> {
+    let Effective { pod, container } = Effective::of(pod, container);
+    let must_not_be_root = container.run_as_non_root.or(pod.run_as_non_root) == Some(true)
+        && container.run_as_user.or(pod.run_as_user).is_none();
+    let user = user.split(':').next().unwrap_or_default();
+    (must_not_be_root && user.parse::<i64>().is_err()).then_some(user)
+}
+
+/// Refuses a named user that is root by the image's `/etc/passwd`, or is not in it.
+pub fn check_named_user(pod: &Pod, container: &Container, user: &str, passwd: &str) -> Result<(), ConvertError> {
+    let subject = Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
+    let mut lines = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let id = lines.find(|fields| fields.first() == Some(&user)).and_then(|fields| fields.get(2)?.parse::<u32>().ok());
+    match id {
+        Some(0) => Err(ConvertError::RunsAsRoot { subject, who: "the image's user has the id 0 in its /etc/passwd" }),
+        Some(_) => Ok(()),
+        None => {
+            Err(ConvertError::UnknownUser { subject, user: user.to_owned(), why: "its /etc/passwd has no such user" })
+        }
+    }
 }
 
 /// Puts the pod's security settings into its sandbox's configuration; the user goes beside it.

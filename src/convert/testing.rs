@@ -91,6 +91,7 @@ pub fn details(id: &str, body: &crate::engine::ContainerCreateBody, state: Engin
         image_id: body.image.clone().unwrap_or_default(),
         pid: 0,
         network_mode: host.network_mode.unwrap_or_default(),
+        user: body.user.clone().unwrap_or_default(),
         oom_score_adj: host.oom_score_adj.unwrap_or_default(),
         resolv_conf_path: String::new(),
     }

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::path::{Component, Path, PathBuf};
 
 /// One entry of a layer. Paths are relative, of at most 100 bytes.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +104,21 @@ fn header(path: &str, mode: u32, kind: u8, link: &str, size: usize) -> [u8; BLOC
     block
 }
 
+/// Where a link at `path` leads, as inside the container.
+pub(super) fn follow(path: &str, target: &Path) -> String {
+    let whole = Path::new(path).parent().unwrap_or(Path::new("/")).join(target);
+    let mut parts: Vec<&std::ffi::OsStr> = Vec::new();
+    for component in whole.components() {
+        match component {
+            Component::Normal(part) => parts.push(part),
+            Component::ParentDir => drop(parts.pop()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    let joined: PathBuf = parts.into_iter().collect();
+    format!("/{}", joined.to_string_lossy())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,5 +156,18 @@ mod tests {
         assert_eq!(base.id, build("b:1", "", b"x").id);
         assert_ne!(base.id, build("a:1", "7", b"x").id);
         assert_ne!(base.id, build("a:1", "", b"y").id);
+    }
+
+    #[test]
+    fn links_lead_where_they_do_inside() {
+        for (path, target, leads) in [
+            ("/etc/passwd", "/run/passwd", "/run/passwd"),
+            ("/etc/passwd", "real/passwd", "/etc/real/passwd"),
+            ("/etc/passwd", "../usr/etc/passwd", "/usr/etc/passwd"),
+            ("/etc/passwd", "../../../../x", "/x"),
+            ("/passwd", ".", "/"),
+        ] {
+            assert_eq!(follow(path, Path::new(target)), leads, "{path} -> {target}");
+        }
     }
 }

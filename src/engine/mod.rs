@@ -21,6 +21,9 @@ use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
 /// containers that carry the instance they were opened for.
 pub const MANAGED_BY_LABEL: &str = "io.kubelet-lite.managed-by";
 
+/// Largest file that [`Engine::copy_file`] delivers, in bytes.
+pub const COPY_LIMIT: usize = 1 << 20;
+
 /// The Docker Engine's verbs, as far as a kubelet needs them.
 ///
 /// An effect is not tied to the caller's future: a dropped `create` may still have made its
@@ -99,6 +102,11 @@ pub trait Engine: Send + Sync + 'static {
         lines: u32,
         limit: usize,
     ) -> impl Future<Output = Result<Vec<u8>, EngineError>> + Send;
+
+    /// A regular file of a container, which need not run (`docker cp`), reached through symbolic links as
+    /// inside the container. [`EngineError::NotFound`] if there is none, [`EngineError::Refused`] if it is
+    /// something else, or has more than [`COPY_LIMIT`] bytes.
+    fn copy_file(&self, id: &str, path: &str) -> impl Future<Output = Result<Vec<u8>, EngineError>> + Send;
 
     /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
     fn image_inspect(&self, reference: &str) -> impl Future<Output = Result<ImageDetails, EngineError>> + Send;
@@ -274,6 +282,8 @@ pub struct ContainerDetails {
     pub pid: i64,
     /// `HostConfig.NetworkMode` as given at its creation: `bridge`, `host`, `container:<id>`.
     pub network_mode: String,
+    /// `User` as given at its creation.
+    pub user: String,
     /// `HostConfig.OomScoreAdj` as given at its creation.
     pub oom_score_adj: i64,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.

@@ -48,7 +48,10 @@ impl<E: Engine> Task<E> {
             PodAction::EnsureImage { image, policy } => self.ensure_image(image, *policy).await?,
             PodAction::CreateSandbox { attempt, .. } => self.create_sandbox(*attempt).await?,
             PodAction::StartSandbox { id, .. } => self.start(id).await?,
-            PodAction::StartContainer { id, .. } => self.start(id).await?,
+            PodAction::StartContainer { name, id, .. } => {
+                self.refuse_root(name, id).await?;
+                self.start(id).await?
+            }
             PodAction::CreateContainer { name, attempt, backoff, .. } => {
                 self.create_container(name, *attempt, *backoff).await?
             }
@@ -221,6 +224,32 @@ impl<E: Engine> Task<E> {
             }
         }
         error.map_or(Ok(touched), |error| Err(self.failed()(error)))
+    }
+
+    /// Keeps `runAsNonRoot` where the image names its user: its number is in the image, which can be
+    /// looked into only once there is a container of it. One that may not start is taken away, as the next
+    /// may be of another image.
+    async fn refuse_root(&self, name: &ContainerName, id: &ContainerId) -> Result<(), SyncError> {
+        let Some((pod, container)) = self.pod.as_ref().and_then(|pod| Some((pod, pod.container(name)?))) else {
+            return Ok(());
+        };
+        if convert::named_user(pod, container, "").is_none() {
+            return Ok(());
+        }
+        let made = self.shared.engine.inspect(id.as_str()).await.map_err(self.failed())?;
+        let Some(user) = convert::named_user(pod, container, &made.user) else { return Ok(()) };
+        let passwd = match self.shared.engine.copy_file(id.as_str(), convert::PASSWD).await {
+            Ok(passwd) => passwd,
+            // No list of users, and no user of that name.
+            Err(error) if error.is_not_found() => Vec::new(),
+            Err(error) => return Err(self.failed()(error)),
+        };
+        let refused = match convert::check_named_user(pod, container, user, &String::from_utf8_lossy(&passwd)) {
+            Ok(()) => return Ok(()),
+            Err(refused) => refused,
+        };
+        self.shared.engine.remove(id.as_str()).await.map_err(self.failed())?;
+        Err(SyncError::Config(Box::new(refused)))
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<Done, SyncError> {

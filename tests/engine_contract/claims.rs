@@ -9,7 +9,11 @@ use crate::{
     stage::{IMAGE, Program, Stage, joined, with_host_port, with_memory},
     support::eventually,
 };
-use kubelet_lite::engine::{Engine, EngineAction, EngineError, EngineState, MANAGED_BY_LABEL, pause};
+use kubelet_lite::engine::{
+    Engine, EngineAction, EngineError, EngineState, MANAGED_BY_LABEL,
+    archive::{LayerEntry, image_archive},
+    pause,
+};
 use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, timeout};
 
@@ -361,6 +365,29 @@ pub async fn an_ended_container_starts_again<E: Engine + Clone>(stage: Stage<E>)
     let second = stage.inspect(&id).await;
     assert_eq!((second.state, second.exit_code), (EngineState::Running, 0));
     assert!(second.started_at >= first.finished_at);
+}
+
+pub async fn a_file_of_a_created_container_can_be_copied<E: Engine + Clone>(stage: Stage<E>) {
+    let layer = [
+        LayerEntry::Directory("etc", 0o755),
+        LayerEntry::Directory("real", 0o755),
+        LayerEntry::File("real/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\n"),
+        LayerEntry::Symlink("etc/passwd", "../real/passwd"),
+    ];
+    let image = image_archive("kl-test/files:1", &serde_json::json!({ "Cmd": ["/none"] }), &layer);
+    stage.engine.image_load(image.bytes).await.unwrap();
+    let mut body = stage.body(Program::Polite);
+    body.image = Some(image.id);
+    body.user = Some("nobody".to_owned());
+    let id = stage.engine.create(&stage.name("a"), body).await.unwrap();
+    assert_eq!(stage.inspect(&id).await.user, "nobody");
+    let copy = |path: &'static str| stage.engine.copy_file(&id, path);
+    for path in ["/real/passwd", "/etc/passwd"] {
+        assert_eq!(copy(path).await.unwrap(), b"root:x:0:0:root:/:/bin/sh\n", "{path}");
+    }
+    assert!(copy("/etc/shadow").await.unwrap_err().is_not_found());
+    assert!(matches!(copy("/real").await, Err(EngineError::Refused { .. })));
+    assert!(stage.engine.copy_file("nobody-made-it", "/etc/passwd").await.unwrap_err().is_not_found());
 }
 
 pub async fn images_are_known_by_tag_and_id<E: Engine + Clone>(stage: Stage<E>) {

@@ -69,6 +69,7 @@ claims! {
     a_container_out_of_memory_says_so,
     an_ended_container_starts_again,
     the_end_of_a_log_can_be_read,
+    a_file_of_a_created_container_can_be_copied,
     images_are_known_by_tag_and_id,
     a_bad_archive_is_refused,
     an_image_that_can_not_be_had_is_an_error,

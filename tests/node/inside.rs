@@ -235,3 +235,31 @@ spec:
     let once = rows.iter().find(|row| row.labels["io.kubernetes.container.name"] == "once").expect("a record");
     assert_eq!(node.restart_count(&once.id).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_by_name_is_looked_up_in_the_image_before_it_may_run() {
+    let Some(node) = Node::running().await else { return };
+    for user in ["nobody", "toor", "ghost"] {
+        images::load(&node.engine, images::busybox_as(&format!("kl-test/{user}:1"), user)).await;
+        let pod = format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {user}}}, spec: {{terminationGracePeriodSeconds: 2, \
+             securityContext: {{runAsNonRoot: true}}, \
+             containers: [{{name: c, image: 'kl-test/{user}:1', command: [sleep, '3600']}}]}}}}"
+        );
+        node.declare(&format!("{user}.yaml"), &pod);
+    }
+    node.said("it would run as root (the image's user has the id 0 in its /etc/passwd)").await;
+    node.said("its /etc/passwd has no such user").await;
+    let id = node.runs("nobody", "c").await;
+    assert_eq!(node.engine.inspect(&id).await.unwrap().user, "nobody");
+    for refused in ["toor", "ghost"] {
+        assert!(node.find(refused, "c").await.is_none(), "{refused} runs");
+    }
+    // Another image of that name heals it.
+    node.engine.image_load(images::busybox_as("kl-test/toor:1", "nobody").bytes).await.unwrap();
+    node.runs("toor", "c").await;
+    for user in ["nobody", "toor", "ghost"] {
+        node.withdraw(&format!("{user}.yaml"));
+    }
+    node.nothing_left().await;
+}

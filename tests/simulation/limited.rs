@@ -83,6 +83,10 @@ impl Engine for Limited {
         within("logs", READ, self.0.logs_tail(id, lines, limit)).await
     }
 
+    async fn copy_file(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+        within("copy from", READ, self.0.copy_file(id, path)).await
+    }
+
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
         within("image inspect", READ, self.0.image_inspect(reference)).await
     }

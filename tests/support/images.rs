@@ -22,20 +22,27 @@ const APPLETS: [&str; 18] = [
     "touch", "mkdir", "head", "ps",
 ];
 
+const PASSWD: &str = "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\ntoor:x:0:0:toor:/:/bin/sh\n";
+
 /// The busybox image. `None` if the package busybox-static is not installed.
 pub fn busybox() -> ImageArchive {
+    busybox_as(BUSYBOX, "")
+}
+
+/// The busybox image with a `USER`. It knows `root`, `nobody`, and `toor`, who is root too.
+pub fn busybox_as(tag: &str, user: &str) -> ImageArchive {
     let program = fs::read("/bin/busybox").expect("/bin/busybox: install the package busybox-static");
     let links: Vec<String> = APPLETS.iter().map(|name| format!("bin/{name}")).collect();
     let mut layer = vec![
         LayerEntry::Directory("bin", 0o755),
         LayerEntry::Directory("tmp", 0o1777),
         LayerEntry::Directory("etc", 0o755),
-        LayerEntry::File("etc/passwd", 0o644, b"root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n"),
+        LayerEntry::File("etc/passwd", 0o644, PASSWD.as_bytes()),
         LayerEntry::File("etc/group", 0o644, b"root:x:0:\nnogroup:x:65534:\n"),
         LayerEntry::File("bin/busybox", 0o755, &program),
     ];
     layer.extend(links.iter().map(|link| LayerEntry::Symlink(link, "busybox")));
-    image_archive(BUSYBOX, &json!({ "Env": ["PATH=/bin"] }), &layer)
+    image_archive(tag, &json!({ "Env": ["PATH=/bin"], "User": user }), &layer)
 }
 
 /// The test server's image.

@@ -77,13 +77,38 @@ fn root_is_refused_where_it_must_not_be() {
     for (context, image, message) in [
         ("runAsNonRoot: true", "", "the image names no user"),
         ("runAsNonRoot: true", "0:5", "the image's user is 0"),
-        ("runAsNonRoot: true", "root", "the image's user \"root\" is a name"),
-        ("runAsNonRoot: true", "nobody", "the image's user \"nobody\" is a name"),
         ("runAsNonRoot: true, runAsUser: 0", "1000", "runAsUser is 0"),
     ] {
         let error = body_on(&with("", context), image, &node()).expect_err(context).to_string();
         assert!(error.contains("runAsNonRoot") && error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn named_users_are_looked_up_where_root_is_refused() {
+    let container = |pod: &Pod| pod.containers[0].clone();
+    let non_root = with("runAsNonRoot: true", "");
+    assert_eq!(named_user(&non_root, &container(&non_root), "web:www"), Some("web"));
+    assert_eq!(named_user(&non_root, &container(&non_root), "1000:www"), None);
+    let anybody = with("runAsNonRoot: true", "runAsNonRoot: false");
+    assert_eq!(named_user(&anybody, &container(&anybody), "web"), None);
+    let passwd = "root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:\nweb:x:33:33::/:\nodd:x:many:1::/:\nshort\n";
+    let check = |user| check_named_user(&non_root, &container(&non_root), user, passwd).map_err(|e| e.to_string());
+    assert_eq!(check("web"), Ok(()));
+    for (user, message) in [
+        ("root", "it would run as root (the image's user has the id 0"),
+        ("toor", "it would run as root"),
+        ("nobody", "\"nobody\" can not be told from root, as its /etc/passwd has no such user"),
+        ("odd", "can not be told from root"),
+        ("short", "can not be told from root"),
+    ] {
+        let error = check(user).expect_err(user);
+        assert!(error.contains(message), "{error}");
+    }
+    let covered = pod("securityContext: {runAsNonRoot: true}\nvolumes: [{name: v}]\n\
+         containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /etc/}]}]");
+    let error = body_on(&covered, "web", &node()).expect_err("covered").to_string();
+    assert!(error.contains("a volume is mounted over its /etc/passwd"), "{error}");
 }
 
 #[test]

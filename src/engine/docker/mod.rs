@@ -3,13 +3,14 @@
 //! Owns what a call may take and what its failure means. Knows nothing of pods. Every time limit
 //! covers a whole call with its body; what the engine was asked, it goes on doing after the limit.
 
+mod archive;
 mod narrow;
 mod session;
 mod transport;
 
 use super::{
-    ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ExecDetails, ImageDetails, MANAGED_BY_LABEL,
+    COPY_LIMIT, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent,
+    EngineVersion, ExecDetails, ImageDetails, MANAGED_BY_LABEL, archive::follow,
 };
 use crate::time::Clock;
 use bollard::{
@@ -79,6 +80,23 @@ impl DockerEngine {
             connections: Arc::new(Semaphore::new(CONNECTIONS)),
             clock: Clock::system(),
         })
+    }
+
+    /// The beginning of what `docker cp` delivers: a tar whose first entry is what is asked for.
+    async fn archive(&self, operation: &str, id: &str, path: &str) -> Result<Vec<u8>> {
+        let options = query::DownloadFromContainerOptionsBuilder::default().path(path).build();
+        let call = async {
+            let mut stream = self.docker.download_from_container(id, Some(options));
+            let mut archive = Vec::new();
+            while let Some(bytes) = stream.next().await.transpose()? {
+                archive.extend_from_slice(&bytes);
+                if archive.len() > archive::LONGEST {
+                    break;
+                }
+            }
+            Ok(archive)
+        };
+        self.short(operation, READ_LIMIT, call).await
     }
 
     /// One short call: a place among the connections, then `limit` for all of it.
@@ -296,6 +314,23 @@ impl Engine for DockerEngine {
             Ok(end)
         })
         .await
+    }
+
+    async fn copy_file(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+        let operation = on_container("copy from", id)?;
+        let failed = |message: String| EngineError::Refused { operation: operation.clone(), status: 400, message };
+        let mut path = path.to_owned();
+        for _ in 0..archive::MAX_LINKS {
+            let archive = self.archive(&operation, id, &path).await?;
+            match archive::first_entry(&archive).map_err(protocol(&operation))? {
+                archive::Copied::File(content) => return Ok(content),
+                // The engine resolves all but the last part of a path.
+                archive::Copied::Link(target) => path = follow(&path, &target),
+                archive::Copied::Other => return Err(failed(format!("{path} is not a regular file"))),
+                archive::Copied::TooLong => return Err(failed(format!("{path} has more than {COPY_LIMIT} bytes"))),
+            }
+        }
+        Err(failed(format!("{path}: too many levels of symbolic links")))
     }
 
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {

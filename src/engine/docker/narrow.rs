@@ -107,6 +107,7 @@ struct Run {
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Config {
+    user: String,
     labels: Option<BTreeMap<String, String>>,
 }
 
@@ -174,6 +175,7 @@ pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
         image_id: answer.image,
         pid: run.pid,
         network_mode: answer.host_config.network_mode,
+        user: answer.config.user,
         oom_score_adj: answer.host_config.oom_score_adj,
         resolv_conf_path: answer.resolv_conf_path,
     })

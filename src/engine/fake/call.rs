@@ -196,6 +196,11 @@ impl Engine for FakeEngine {
         self.call(Verb::LogsTail, id, move |world| world.logs_tail(&wanted, lines, limit)).await
     }
 
+    async fn copy_file(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+        let (wanted, path) = (id.to_owned(), path.to_owned());
+        self.call(Verb::CopyFile, id, move |world| world.copy_file(&wanted, &path)).await
+    }
+
     async fn image_inspect(&self, reference: &str) -> Result<ImageDetails> {
         let wanted = reference.to_owned();
         self.call(Verb::ImageInspect, reference, move |world| world.images.inspect(&wanted)).await

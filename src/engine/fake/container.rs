@@ -3,6 +3,7 @@
 use super::{
     behaviour::{Behaviour, Launch, StartOutcome},
     fault::Verb,
+    image::File,
     world::{Due, What, World, conflict, not_found, refused},
 };
 use crate::engine::{
@@ -126,6 +127,7 @@ impl Container {
             image_id: self.image.id.clone(),
             pid: if self.is_live() { 1000 + i64::try_from(number).unwrap_or(0) } else { 0 },
             network_mode: self.network_mode().to_owned(),
+            user: self.body.user.clone().unwrap_or_default(),
             oom_score_adj: self.body.host_config.as_ref().and_then(|h| h.oom_score_adj).unwrap_or_default(),
             resolv_conf_path: match self.run {
                 0 => String::new(),
@@ -185,6 +187,19 @@ impl World {
         let skipped = all.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
         let end = all[skipped..].concat();
         Ok(end[end.len().saturating_sub(limit)..].to_vec())
+    }
+
+    /// A file of the container's image: what its program wrote is not kept.
+    pub fn copy_file(&self, id: &str, path: &str) -> Result<Vec<u8>> {
+        let container = self.find(id).map_err(|message| not_found(Verb::CopyFile, id, message))?;
+        match self.images.file(&container.image.id, path) {
+            Some(File::Regular(content)) => Ok(content),
+            Some(File::Other) => Err(refused(Verb::CopyFile, id, 400, format!("{path} is not a regular file"))),
+            None => {
+                let message = format!("Could not find the file {path} in container {id}");
+                Err(not_found(Verb::CopyFile, id, message))
+            }
+        }
     }
 
     pub fn create(&mut self, name: &str, body: ContainerCreateBody) -> Result<String> {

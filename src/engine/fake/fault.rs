@@ -22,6 +22,7 @@ pub enum Verb {
     ExecInspect,
     ExecKill,
     LogsTail,
+    CopyFile,
     ImageInspect,
     ImagePull,
     ImageLoad,
@@ -36,6 +37,7 @@ impl Verb {
                 | Self::Events
                 | Self::List
                 | Self::Inspect
+                | Self::CopyFile
                 | Self::ExecInspect
                 | Self::LogsTail
                 | Self::ImageInspect
@@ -60,6 +62,7 @@ impl fmt::Display for Verb {
             Self::ExecInspect => "exec inspect",
             Self::ExecKill => "exec kill",
             Self::LogsTail => "logs",
+            Self::CopyFile => "copy from",
             Self::ImageInspect => "image inspect",
             Self::ImagePull => "image pull",
             Self::ImageLoad => "image load",

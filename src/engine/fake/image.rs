@@ -4,11 +4,13 @@ use super::{
     fault::Verb,
     world::{not_found, refused},
 };
-use crate::engine::{EngineError, ImageDetails};
+use crate::engine::{EngineError, ImageDetails, archive::follow};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    io::Read,
+    path::Path,
     time::Duration,
 };
 
@@ -24,6 +26,15 @@ pub(super) struct Images {
     by_id: BTreeMap<String, ImageDetails>,
     tags: BTreeMap<String, String>,
     pub registry: BTreeMap<String, Pull>,
+    /// By id of the image and path.
+    files: BTreeMap<(String, String), File>,
+}
+
+/// What an image has at a path.
+#[derive(Clone, Debug)]
+pub(super) enum File {
+    Regular(Vec<u8>),
+    Other,
 }
 
 impl Images {
@@ -69,6 +80,47 @@ impl Images {
         self.registry.insert(familiar(reference), pull);
     }
 
+    /// What an image has at a path.
+    pub fn file(&self, id: &str, path: &str) -> Option<File> {
+        self.files.get(&(id.to_owned(), path.to_owned())).cloned()
+    }
+
+    /// Puts a regular file into an image.
+    pub fn add_file(&mut self, reference: &str, path: &str, content: &[u8]) {
+        if let Some(id) = self.find(reference).map(|image| image.id.clone()) {
+            self.files.insert((id, path.to_owned()), File::Regular(content.to_vec()));
+        }
+    }
+
+    /// Takes the files out of a layer; links are resolved at once.
+    fn unpack(&mut self, id: &str, layer: &[u8]) -> std::io::Result<()> {
+        let mut links = Vec::new();
+        for entry in tar::Archive::new(layer).entries()? {
+            let mut entry = entry?;
+            let path = Path::new("/").join(entry.path()?).to_string_lossy().into_owned();
+            let file = match (entry.header().entry_type().is_file(), entry.link_name()?) {
+                (false, Some(target)) => {
+                    let target = follow(&path, &target);
+                    links.push((path, target));
+                    continue;
+                }
+                (true, _) => {
+                    let mut content = Vec::new();
+                    entry.read_to_end(&mut content)?;
+                    File::Regular(content)
+                }
+                (false, None) => File::Other,
+            };
+            self.files.insert((id.to_owned(), path.trim_end_matches('/').to_owned()), file);
+        }
+        for (path, target) in links {
+            if let Some(file) = self.file(id, &target) {
+                self.files.insert((id.to_owned(), path), file);
+            }
+        }
+        Ok(())
+    }
+
     /// All tags.
     pub fn references(&self) -> BTreeSet<String> {
         self.tags.keys().cloned().collect()
@@ -93,6 +145,9 @@ impl Images {
             let image = ImageDetails { id: digest(config), user, volumes, stop_signal };
             loaded.extend(entry.repo_tags.first().cloned().or_else(|| Some(image.id.clone())));
             self.by_id.insert(image.id.clone(), image.clone());
+            for layer in entry.layers.iter().filter_map(|layer| files.get(layer.as_str())) {
+                self.unpack(&image.id, layer).map_err(|e| bad(&e.to_string()))?;
+            }
             for tag in entry.repo_tags {
                 self.tags.insert(familiar(&tag), image.id.clone());
             }

@@ -142,6 +142,11 @@ impl FakeEngine {
         self.engine.world().images.add(reference, image)
     }
 
+    /// Puts a regular file into an image.
+    pub fn add_image_file(&self, reference: &str, path: &str, content: &[u8]) {
+        self.engine.world().images.add_file(reference, path, content);
+    }
+
     /// `docker rmi -f` by the operator.
     pub fn remove_image(&self, reference: &str) {
         self.engine.world().images.remove(reference);
