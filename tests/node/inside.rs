@@ -1,6 +1,9 @@
 //! What security contexts, resources and resolvers come to, as seen from inside the container.
 
-use crate::{node::Node, support::eventually};
+use crate::{
+    node::Node,
+    support::{eventually, images},
+};
 use kubelet_lite::engine::Engine;
 use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -9,7 +12,11 @@ fn look(name: &str) -> String {
     format!(
         "command: [sh, -c, 'cat /proc/self/status /etc/resolv.conf > /out/{name}.tmp; \
          cd /proc/sys/net; echo \"unprivileged=$(cat ipv4/ip_unprivileged_port_start) somaxconn=$(cat core/somaxconn)\" >> /out/{name}.tmp; \
-         echo \"hostname=$(hostname)\" >> /out/{name}.tmp; cat /etc/hosts /proc/self/mountinfo >> /out/{name}.tmp; \
+         echo \"hostname=$(hostname) oom=$(cat /proc/self/oom_score_adj)\" >> /out/{name}.tmp; cd /sys/fs/cgroup; \
+         echo \"memory=$(cat memory/memory.limit_in_bytes memory.max)\" >> /out/{name}.tmp; \
+         echo \"cpu=$(cat cpu/cpu.cfs_quota_us cpu.max)\" >> /out/{name}.tmp; \
+         echo \"pids=$(cat pids/pids.max pids.max)\" >> /out/{name}.tmp; \
+         echo \"kcore=$(head -c 1 /proc/kcore)\" >> /out/{name}.tmp; cat /etc/hosts /proc/self/mountinfo >> /out/{name}.tmp; \
          echo x > /rootfile && echo wrote-rootfs >> /out/{name}.tmp; \
          echo x > /dev/chosen && echo wrote-device >> /out/{name}.tmp; \
          touch /scratch/{name} && mkdir /scratch/d-{name} && echo made-directory >> /out/{name}.tmp; \
@@ -113,12 +120,15 @@ spec:
             "search one.example two.example",
             "options ndots:3",
             "unprivileged=79 somaxconn=78",
-            "hostname=mirror.hall.default.svc.cluster.local",
+            // Hidden from every container but a privileged one.
+            "kcore=",
+            "pids=77",
             "scratch=2777 3000",
             "wrote-device",
         ] {
             assert!(seen.lines().any(|l| l == line), "{line:?} is not in:\n{seen}");
         }
+        assert!(seen.contains("\nhostname=mirror.hall.default.svc.cluster.local "), "{seen}");
         assert!(seen.contains("\tmirror.hall.default.svc.cluster.local\tmirror\n"), "{seen}");
         let scratch = seen.lines().find(|line| line.contains(" /scratch ")).expect("a mount");
         assert!(scratch.contains(" - tmpfs ") && scratch.contains("size=1024k"), "{scratch}");
@@ -127,9 +137,12 @@ spec:
     assert!(strict.contains("\nfile=1000:3000\n") && loose.contains("\nfile=0:3000\n"), "{strict}\n{loose}");
     assert!(!strict.contains("wrote-rootfs") && loose.contains("wrote-rootfs"));
     assert!(!strict.contains("made-directory") && loose.contains("made-directory"));
+    // Of cgroup v1 or v2, whichever is there.
+    assert!(strict.contains("\nmemory=33554432\n"), "{strict}");
+    assert!(strict.contains("\ncpu=10000\n") || strict.contains("\ncpu=10000 100000\n"), "{strict}");
     let id = node.runs("inside", "strict").await;
-    let (_, inspect) = node.dockerd.request("GET", &format!("/containers/{id}/json"), None).await.unwrap();
-    assert_eq!(inspect["HostConfig"]["PidsLimit"], 77);
+    let score = node.engine.inspect(&id).await.unwrap().oom_score_adj;
+    assert!((3..1000).contains(&score) && strict.contains(&format!(" oom={score}\n")), "{score}: {strict}");
     node.withdraw("inside.yaml");
     node.nothing_left().await;
 }
@@ -261,5 +274,53 @@ async fn a_user_by_name_is_looked_up_in_the_image_before_it_may_run() {
     for user in ["nobody", "toor", "ghost"] {
         node.withdraw(&format!("{user}.yaml"));
     }
+    node.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn containers_of_a_pod_share_what_it_says() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    node.declare(
+        "shares.yaml",
+        &format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: shares}}
+spec:
+  terminationGracePeriodSeconds: 2
+  shareProcessNamespace: true
+  volumes:
+  - {{name: out, hostPath: {{path: {out}, type: DirectoryOrCreate}}}}
+  - {{name: data, emptyDir: {{}}}}
+  initContainers:
+  - name: first
+    image: kl-test/busybox:1
+    command: [sh, -c, 'mkdir -p /data/config /data/shares && echo one > /data/config/file && echo two > /data/shares/file']
+    volumeMounts: [{{name: data, mountPath: /data}}]
+  containers:
+  - name: see
+    image: kl-test/busybox:1
+    env: [{{name: DIRECTORY, value: shares}}]
+    command: [sh, -c, 'cat /proc/1/comm /by-path /by-name/file > /out/see.tmp; touch /read-only/x || echo read-only >> /out/see.tmp; until busybox pgrep -f other-[n]ame > /dev/null; do sleep 1; done; echo sees-other >> /out/see.tmp; \
+      echo shm > /dev/shm/file; busybox mv /out/see.tmp /out/see; exec sleep 3600']
+    volumeMounts:
+    - {{name: out, mountPath: /out}}
+    - {{name: data, mountPath: /by-path, subPath: config/file}}
+    - {{name: data, mountPath: /by-name, subPathExpr: $(DIRECTORY)}}
+    - {{name: data, mountPath: /read-only, readOnly: true}}
+  - name: other
+    image: kl-test/busybox:1
+    command: [sh, -c, 'until [ -e /dev/shm/file ]; do sleep 1; : other-name; done; touch /out/other; exec sleep 3600']
+    volumeMounts: [{{name: out, mountPath: /out}}]
+",
+            out = out.display()
+        ),
+    );
+    let seen = eventually("the pod has looked", || async { fs::read_to_string(out.join("see")).ok() }).await;
+    assert_eq!(seen, "pause\none\ntwo\nread-only\nsees-other\n");
+    eventually("memory is shared", || async { out.join("other").exists().then_some(()) }).await;
+    node.withdraw("shares.yaml");
     node.nothing_left().await;
 }
