@@ -143,7 +143,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
         Always(Honoured, "has no effect on emptyDir and hostPath, as on a kubelet"),
     ),
     ("spec.securityContext.runAsGroup", OK),
-    ("spec.securityContext.runAsNonRoot", OK),
+    ("spec.securityContext.runAsNonRoot", NON_ROOT),
     ("spec.securityContext.runAsUser", OK),
     ("spec.securityContext.seLinuxChangePolicy", Always(Approximated, "volumes are not relabelled")),
     ("spec.securityContext.seLinuxOptions", SELINUX),
@@ -242,7 +242,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].securityContext.procMount", OK),
     ("spec.containers[].securityContext.readOnlyRootFilesystem", OK),
     ("spec.containers[].securityContext.runAsGroup", OK),
-    ("spec.containers[].securityContext.runAsNonRoot", OK),
+    ("spec.containers[].securityContext.runAsNonRoot", NON_ROOT),
     ("spec.containers[].securityContext.runAsUser", OK),
     ("spec.containers[].securityContext.seLinuxOptions", SELINUX),
     ("spec.containers[].securityContext.seccompProfile", Inside),
@@ -299,4 +299,7 @@ const POD_RESOURCES: Rule = Always(
 );
 const CLUSTER_ACCOUNT: Rule = Always(Warned, "there is no API server here, so that no token is mounted");
 const SELINUX: Rule = Always(Approximated, "the process has the label; volumes are not relabelled");
+/// The kubelet refuses all names.
+const NON_ROOT: Rule =
+    Always(Honoured, "a user that the image gives by name is looked up in its `/etc/passwd` before the start");
 const SECCOMP_FILE: Rule = Always(Honoured, "is a file below `<root-dir>/seccomp`");
