@@ -35,7 +35,11 @@ pub(super) fn first_entry(archive: &[u8]) -> Result<Copied, String> {
         return Ok(Copied::TooLong);
     }
     let mut content = Vec::new();
+    let size = entry.size();
     entry.read_to_end(&mut content).map_err(unreadable)?;
+    if u64::try_from(content.len()) != Ok(size) {
+        return Err("the archive is cut short".to_owned());
+    }
     Ok(Copied::File(content))
 }
 
