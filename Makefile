@@ -135,6 +135,12 @@ test-deb: ## the package: lintian, files, life of an installation in a chroot (r
 	$(call step,the package)
 	packaging/deb/test.sh $(TARGET)/debian/*.deb $(TARGET)/manuals
 
+.PHONY: bench-probes
+bench-probes: ## what 110 probes cost and how late they are, beside bare ones; prints a table, judges nothing (root)
+	@$(deps) $(build_deps) $(engine_deps) busybox-static
+	$(call step,benchmark of probes on a private Docker Engine)
+	$(CARGO) bench --locked --bench probes
+
 .PHONY: install
 install: ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local
 	$(CARGO) build --locked --release

@@ -1,5 +1,8 @@
 //! The daemon under measurement: its manifests, its notifications, its resources.
 
+// Each benchmark uses another part of this.
+#![allow(dead_code)]
+
 use crate::{
     manifest,
     support::{PATIENCE, PrivateDockerd, eventually},
@@ -41,6 +44,16 @@ impl Daemon {
         let instance = InstanceId::from_root_dir(&home.join("root"));
         let engine = dockerd.engine(instance.as_str());
         Self { home, endpoint: dockerd.endpoint(), instance, engine, child: None }
+    }
+
+    /// A client of the engine it works on.
+    pub fn engine(&self) -> &DockerEngine {
+        &self.engine
+    }
+
+    /// The value of its containers' label `managed-by`.
+    pub fn instance(&self) -> &str {
+        self.instance.as_str()
     }
 
     /// The sandbox image, for the bare engine too.
