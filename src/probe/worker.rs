@@ -170,4 +170,6 @@ impl Asking {
 }
 
 #[cfg(test)]
+mod property;
+#[cfg(test)]
 mod tests;
