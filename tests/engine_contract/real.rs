@@ -217,3 +217,21 @@ async fn two_private_engines_know_nothing_of_each_other_and_leave_nothing() {
     assert!(!mounts.contains(dir.parent().unwrap().to_str().unwrap()));
     assert!(second.engine.version().await.is_ok());
 }
+
+#[tokio::test]
+async fn a_command_whose_start_was_dropped_is_killed_all_the_same() {
+    let Some(dockerd) = PrivateDockerd::start().await else { return };
+    let stage = stage(&dockerd).await;
+    let id = stage.run("a", Program::Stubborn).await;
+    for micros in [0, 200, 1000, 5000, 20_000] {
+        let command = ["sleep", "86399"].map(str::to_owned).to_vec();
+        let exec = stage.engine.exec_create(&id, command).await.unwrap();
+        let start = stage.engine.exec_start(&exec);
+        let _ = tokio::time::timeout(Duration::from_micros(micros), start).await;
+        stage.engine.exec_kill(&exec).await.unwrap();
+        // If it was started at all, it ends as a killed one does.
+        let look = || async { Some(stage.engine.exec_inspect(&exec).await.unwrap()).filter(|e| !e.running) };
+        let code = eventually("the command does not run", look).await.exit_code;
+        assert!([None, Some(137)].contains(&code), "{code:?}");
+    }
+}

@@ -41,6 +41,10 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(120);
 const STOP_MARGIN: Duration = Duration::from_secs(60);
 /// A pull without any progress for so long has stalled.
 const PULL_PROGRESS_LIMIT: Duration = Duration::from_secs(60);
+/// How often, and how far apart, a command that is to be killed is looked at before it counts as never
+/// started.
+const BEGINNING_LOOKS: u32 = 40;
+const BEGINNING_PAUSE: Duration = Duration::from_millis(50);
 /// What is read at once of a command's output.
 const OUTPUT_BUFFER: usize = 1024;
 /// Connections at a time for short calls. bollard opens one for each request and sets no limit.
@@ -291,7 +295,15 @@ impl Engine for DockerEngine {
 
     async fn exec_kill(&self, exec: &str) -> Result<()> {
         let operation = on_container("exec kill", exec)?;
-        let seen = self.exec_inspect(exec).await?;
+        let mut seen = self.exec_inspect(exec).await?;
+        for _ in 0..BEGINNING_LOOKS {
+            if seen.exit_code.is_some() || seen.pid > 0 {
+                break;
+            }
+            // Its start may be under way in a busy engine, though nobody waits for that any more.
+            tokio::time::sleep(BEGINNING_PAUSE).await;
+            seen = self.exec_inspect(exec).await?;
+        }
         if !seen.running || seen.pid <= 0 {
             return Ok(());
         }
