@@ -89,6 +89,13 @@ pub struct Options {
     /// does nothing [default: Strict].
     #[arg(long, value_name = "LEVEL")]
     pub field_validation: Option<FieldValidation>,
+    /// How long the pods may take to end when the node shuts down; 0s leaves them to the engine
+    /// [default: 0s].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub shutdown_grace_period: Option<Duration>,
+    /// The part of that which is kept for critical pods, which end last [default: 0s].
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub shutdown_grace_period_critical_pods: Option<Duration>,
     /// Verbosity: 0 to 3 say what happens to pods, 4 and more say each step.
     #[arg(short = 'v', long = "v", value_name = "LEVEL")]
     pub verbosity: Option<u8>,

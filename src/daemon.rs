@@ -16,6 +16,7 @@ use crate::{
     pod::Node,
     report,
     settings::Settings,
+    shutdown::{self, Shutdown, logind::Logind},
     systemd,
     time::Clock,
     volume,
@@ -86,13 +87,19 @@ pub async fn run(
         root_dir = %settings.root_dir.display(), "kubelet-lite started"
     );
     let watcher = tokio::spawn(watcher.run(detach.clone()));
-    let manager = tokio::spawn(manager.run());
+    let (shutdown_tx, shutdown) = watch::channel(Shutdown::No);
+    let manager = tokio::spawn(manager.with_shutdown(settings.shutdown.clone(), shutdown).run());
+    let guard =
+        shutdown::guard(settings.shutdown.clone(), Logind::connect, shutdown_tx, summary.clone(), detach.clone());
+    let guard = tokio::spawn(guard);
     let api = tokio::spawn(serve_api(api, settings.clone(), detach.clone()));
     let status = serve(signals, &settings, &handle, summary, reread).await;
     systemd::stopping();
     info!("leaving; pods go on without this daemon");
     detach.cancel();
-    for (name, task) in [("pod manager", manager), ("manifest watcher", watcher), ("status API", api)] {
+    for (name, task) in
+        [("pod manager", manager), ("manifest watcher", watcher), ("status API", api), ("shutdown guard", guard)]
+    {
         if let Err(failed) = task.await {
             error!("the {name} ended abnormally: {failed}");
         }

@@ -27,6 +27,7 @@
 //! | [`print`] | kubectl's columns and words for objects | yes |
 //! | [`query`] | the commands that ask the daemon: `get`, `describe`, `events` | all but asking |
 //! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
+//! | [`shutdown`] | the shutdown of the node: groups of pods, systemd-logind | all but `logind` and its guard |
 //! | [`time`] | the only caller of a clock | no |
 
 pub mod api;
@@ -45,6 +46,7 @@ pub mod print;
 pub mod probe;
 pub mod query;
 pub mod settings;
+pub mod shutdown;
 pub mod status;
 pub mod systemd;
 pub mod time;

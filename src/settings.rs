@@ -4,6 +4,7 @@ use crate::{
     cli::Options,
     convert::{SysctlPatternError, Sysctls},
     manifest::parse::FieldValidation,
+    shutdown::{ShutdownGroup, ShutdownPolicy},
 };
 use std::{
     net::IpAddr,
@@ -57,6 +58,8 @@ pub struct Settings {
     pub max_container_restart_period: Duration,
     /// What is done about unknown and duplicate fields.
     pub field_validation: FieldValidation,
+    /// Which pods end together when the node shuts down, and how long they may take.
+    pub shutdown: ShutdownPolicy,
 }
 
 /// A setting that can not be used.
@@ -87,7 +90,7 @@ pub fn settle(
         Some((path, text)) => ConfigFile::read(path, text, &mut notices)?,
         None => ConfigFile::default(),
     };
-    let pod_manifest_path = options.pod_manifest_path.clone().or(file.static_pod_path).ok_or_else(|| {
+    let pod_manifest_path = options.pod_manifest_path.clone().or(file.static_pod_path.clone()).ok_or_else(|| {
         refuse(
             "--pod-manifest-path",
             "is not given: name the directory of pod manifests, as in --pod-manifest-path=/etc/kubernetes/manifests",
@@ -136,6 +139,7 @@ pub fn settle(
             .max_container_restart_period
             .unwrap_or(crate::plan::backoff::MAX_CONTAINER_RESTART_PERIOD),
         field_validation: options.field_validation.unwrap_or_default(),
+        shutdown: shutdown_policy(options, &file)?,
     };
     Ok((settings, notices))
 }
@@ -152,6 +156,31 @@ fn network(name: &str) -> Result<String, SettingsError> {
         _ if name.starts_with("container:") => Err(refuse("--network", "must be the name of a Docker network")),
         _ => Ok(name.to_owned()),
     }
+}
+
+/// As the kubelet: the critical pods' part lies within the whole, and a list of priorities stands for both.
+fn shutdown_policy(options: &Options, file: &ConfigFile) -> Result<ShutdownPolicy, SettingsError> {
+    let total = options.shutdown_grace_period.or(file.shutdown_grace_period);
+    let critical = options.shutdown_grace_period_critical_pods.or(file.shutdown_grace_period_critical_pods);
+    if let Some(groups) = &file.shutdown_grace_period_by_pod_priority {
+        if [total, critical].into_iter().flatten().any(|period| !period.is_zero()) {
+            let problem = "can not be used together with --shutdown-grace-period or \
+                           --shutdown-grace-period-critical-pods: give the one or the other";
+            return Err(refuse("shutdownGracePeriodByPodPriority", problem));
+        }
+        return Ok(ShutdownPolicy::from_groups(groups.iter().copied()));
+    }
+    let (total, critical) = (total.unwrap_or_default(), critical.unwrap_or_default());
+    for (flag, period) in [("--shutdown-grace-period", total), ("--shutdown-grace-period-critical-pods", critical)] {
+        if !period.is_zero() && period < Duration::from_secs(1) {
+            return Err(refuse(flag, "must be 0s, or 1s or longer"));
+        }
+    }
+    if critical > total {
+        let problem = "can not be longer than --shutdown-grace-period, which it is a part of";
+        return Err(refuse("--shutdown-grace-period-critical-pods", problem));
+    }
+    Ok(ShutdownPolicy::from_periods(total, critical))
 }
 
 fn positive(place: &str, duration: Duration) -> Result<Duration, SettingsError> {
@@ -191,6 +220,9 @@ struct ConfigFile {
     pod_pids_limit: Option<i64>,
     allowed_unsafe_sysctls: Option<Sysctls>,
     max_container_restart_period: Option<Duration>,
+    shutdown_grace_period: Option<Duration>,
+    shutdown_grace_period_critical_pods: Option<Duration>,
+    shutdown_grace_period_by_pod_priority: Option<Vec<ShutdownGroup>>,
 }
 
 impl ConfigFile {
@@ -234,6 +266,13 @@ impl ConfigFile {
                     file.allowed_unsafe_sysctls =
                         Some(sysctls.map_err(|error: SysctlPatternError| refuse(at, error.to_string()))?);
                 }
+                "shutdownGracePeriod" => file.shutdown_grace_period = Some(duration_of(&at, value)?),
+                "shutdownGracePeriodCriticalPods" => {
+                    file.shutdown_grace_period_critical_pods = Some(duration_of(&at, value)?);
+                }
+                "shutdownGracePeriodByPodPriority" => {
+                    file.shutdown_grace_period_by_pod_priority = Some(groups_of(&at, value)?);
+                }
                 "crashLoopBackOff" => {
                     if let Some(period) = value.get("maxContainerRestartPeriod") {
                         let period = duration_of(&format!("{at}.maxContainerRestartPeriod"), period)?;
@@ -258,6 +297,23 @@ fn duration_of(place: &str, value: &serde_json::Value) -> Result<Duration, Setti
     let text = text_of(place, value)?;
     humantime::parse_duration(text)
         .map_err(|error| refuse(place, format!("{text:?} is not a duration, as in 20s: {error}")))
+}
+
+fn groups_of(place: &str, value: &serde_json::Value) -> Result<Vec<ShutdownGroup>, SettingsError> {
+    let expected = "must be a list, each with its own priority, as in \
+                    [{priority: 100000, shutdownGracePeriodSeconds: 10}]";
+    let group = |item: &serde_json::Value| {
+        let priority = i32::try_from(item.get("priority")?.as_i64()?).ok()?;
+        let seconds = item.get("shutdownGracePeriodSeconds")?.as_u64()?;
+        let known = item.as_object()?.len() == 2;
+        known.then_some(ShutdownGroup { priority, period: Duration::from_secs(seconds) })
+    };
+    let groups: Option<Vec<ShutdownGroup>> = value.as_array().and_then(|list| list.iter().map(group).collect());
+    let mut groups = groups.ok_or_else(|| refuse(place, expected))?;
+    let count = groups.len();
+    groups.sort_by_key(|group| group.priority);
+    groups.dedup_by_key(|group| group.priority);
+    if groups.len() == count { Ok(groups) } else { Err(refuse(place, expected)) }
 }
 
 #[cfg(test)]
@@ -294,6 +350,47 @@ mod tests {
         let flags = Options { pod_max_pids: Some(-1), allowed_unsafe_sysctls: Some(String::new()), ..options() };
         let (settings, _) = settle(&flags, Some((Path::new("/c.yaml"), text)), "n").unwrap();
         assert_eq!((settings.pod_max_pids, settings.allowed_unsafe_sysctls), (None, Sysctls::default()));
+    }
+
+    #[test]
+    fn a_shutdown_has_two_periods_or_one_for_each_range_of_priorities() {
+        let seconds = Duration::from_secs;
+        let settled = |options: &Options, text: &str| {
+            let config = Some((Path::new("/c.yaml"), text));
+            settle(options, config, "n").map(|(settings, _)| settings.shutdown).map_err(|error| error.to_string())
+        };
+        let none = options();
+        let flags = Options { shutdown_grace_period: Some(seconds(40)), ..options() };
+        let two = "shutdownGracePeriod: 30s\nshutdownGracePeriodCriticalPods: 10s";
+        let list = "shutdownGracePeriodByPodPriority: [{priority: 5, shutdownGracePeriodSeconds: 7}]";
+        let group = ShutdownGroup { priority: 5, period: seconds(7) };
+        assert!(!settled(&none, "").unwrap().is_enabled());
+        assert_eq!(settled(&none, two), Ok(ShutdownPolicy::from_periods(seconds(30), seconds(10))));
+        assert_eq!(settled(&flags, two), Ok(ShutdownPolicy::from_periods(seconds(40), seconds(10))));
+        assert_eq!(settled(&none, list), Ok(ShutdownPolicy::from_groups([group])));
+        for (options, text, expected) in [
+            (&none, "shutdownGracePeriod: 500ms", "--shutdown-grace-period: must be 0s, or 1s or longer"),
+            (
+                &none,
+                "shutdownGracePeriodCriticalPods: 1s",
+                "--shutdown-grace-period-critical-pods: can not be longer than --shutdown-grace-period, which it is a \
+                 part of",
+            ),
+            (
+                &flags,
+                list,
+                "shutdownGracePeriodByPodPriority: can not be used together with --shutdown-grace-period or \
+                 --shutdown-grace-period-critical-pods: give the one or the other",
+            ),
+            (
+                &none,
+                "shutdownGracePeriodByPodPriority: [{priority: 5}]",
+                "/c.yaml: shutdownGracePeriodByPodPriority: must be a list, each with its own priority, as in \
+                 [{priority: 100000, shutdownGracePeriodSeconds: 10}]",
+            ),
+        ] {
+            assert_eq!(settled(options, text).unwrap_err(), expected);
+        }
     }
 
     #[test]

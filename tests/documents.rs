@@ -88,6 +88,7 @@ fn links_lead_somewhere() {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(document).parent().unwrap().to_owned();
         let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
         for target in targets.filter(|target| !target.contains("://")) {
+            let target = target.split('#').next().unwrap();
             assert!(directory.join(target).exists(), "{document}: {target}");
         }
     }
@@ -150,6 +151,15 @@ fn the_packaged_configuration_shows_every_field_at_its_default() {
     for field in fields {
         assert!(readme.contains(&format!("`{field}")), "{field}");
     }
+}
+
+#[test]
+fn logind_waits_as_long_as_the_packaged_configuration_says() {
+    let packaged = read("packaging/deb/kubelet-lite.yaml");
+    let (settings, _) = settle(&Options::default(), Some((Path::new("/c.yaml"), &packaged)), "n").unwrap();
+    let total = settings.shutdown.total().as_secs();
+    assert!(total > 0);
+    assert!(read("packaging/deb/logind.conf").contains(&format!("\nInhibitDelayMaxSec={total}\n")), "{total}");
 }
 
 #[test]

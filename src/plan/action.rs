@@ -134,13 +134,15 @@ pub enum StopReason {
     UnknownState,
     /// A newer instance of the same container runs.
     Superseded,
+    /// The node shuts down.
+    NodeShutdown,
 }
 
 impl StopReason {
     /// Message of event `Killing`.
     pub fn message(self, container: &ContainerName) -> String {
         match self {
-            Self::PodRemoved | Self::PodChanged | Self::PodFinished | Self::DeadlineExceeded => {
+            Self::PodRemoved | Self::PodChanged | Self::PodFinished | Self::NodeShutdown | Self::DeadlineExceeded => {
                 format!("Stopping container {container}")
             }
             Self::DefinitionChanged => format!("Container {container} definition changed, will be restarted"),

@@ -7,6 +7,7 @@
 //! between any two actions is indistinguishable from one more turn of the loop.
 //!
 //! ```text
+//! Stop                       ──► halt: containers → sidecars in reverse → sandbox; nothing is removed
 //! Terminate, or a doomed uid ──► terminate: containers → sidecars in reverse → containers removed,
 //!                                           sandbox stopped → volumes and sandbox removed
 //! Run, another uid is there  ──► images of the new pod first, then terminate the other
@@ -45,6 +46,11 @@ pub enum Desired {
     Run(Arc<Pod>),
     /// It ends, with the grace of the spec that runs.
     Terminate(StopReason),
+    /// Its processes end, and all else stays: the node shuts down and will start it again.
+    Stop {
+        /// The longest grace any container has.
+        grace: Duration,
+    },
     /// It is left as it is, unless its end has begun: its manifest can not be read and neither can
     /// what it runs with.
     Leave,
@@ -182,6 +188,11 @@ fn compute(input: &SyncInput<'_>) -> PodPlan {
                 planner.terminate(incarnation, StopReason::PodRemoved);
             }
             planner.remove_volumes(|uid| input.terminating.contains_key(uid));
+        }
+        Desired::Stop { .. } => {
+            for incarnation in &input.observed.incarnations {
+                planner.halt(incarnation, StopReason::NodeShutdown);
+            }
         }
         Desired::Terminate(reason) => {
             for incarnation in &input.observed.incarnations {

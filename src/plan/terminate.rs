@@ -1,7 +1,7 @@
 //! The one way a pod ends, whatever the cause: containers in parallel, sidecars after them in
 //! reverse order, their records removed, the sandbox last.
 
-use super::{Planner, PodAction, StopReason, Volumes, backoff};
+use super::{Desired, Planner, PodAction, StopReason, Volumes, backoff};
 use crate::pod::{
     AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, PodUid, Sandbox,
     defaults::TERMINATION_GRACE_PERIOD_SECONDS,
@@ -18,6 +18,13 @@ impl Planner<'_> {
     pub(super) fn terminate(&mut self, incarnation: &Incarnation, reason: StopReason) {
         self.plan.terminating.insert(incarnation.uid.clone());
         self.end(incarnation, reason, Volumes::Remove);
+    }
+
+    /// Stops containers and sandbox, and keeps records and volumes for another start.
+    pub(super) fn halt(&mut self, incarnation: &Incarnation, reason: StopReason) {
+        if !self.stop_all(incarnation, reason) && !self.is_making_for(&incarnation.uid) {
+            self.stop_sandboxes(incarnation, ContainerState::may_run);
+        }
     }
 
     /// Containers, then their records while the sandbox stops, then the sandbox.
@@ -81,11 +88,11 @@ impl Planner<'_> {
             .filter(|c| c.state.may_run() || self.is_being_started(&c.id))
             .partition(|c| c.kind == ContainerKind::Sidecar);
         for container in &others {
-            self.stop(container, applied_grace(incarnation, container), reason);
+            self.stop(container, self.grace(incarnation, container), reason);
         }
         let mut wait = !others.is_empty();
         for sidecar in last_first(incarnation, sidecars.clone()) {
-            let whole = applied_grace(incarnation, sidecar);
+            let whole = self.grace(incarnation, sidecar);
             if wait && (elapsed < whole || !dooms) {
                 // Its turn comes when those before it have ended, or when the grace is over.
                 if dooms {
@@ -97,6 +104,15 @@ impl Planner<'_> {
             wait = true;
         }
         !others.is_empty() || !sidecars.is_empty()
+    }
+
+    /// The grace of the spec that runs, within the limit of whoever ends the pod.
+    fn grace(&self, incarnation: &Incarnation, container: &ContainerStatus) -> Duration {
+        let written = applied_grace(incarnation, container);
+        match self.input.desired {
+            Desired::Stop { grace } => written.min(*grace),
+            Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => written,
+        }
     }
 
     /// Offers one stop, with at least the minimum grace.

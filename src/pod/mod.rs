@@ -7,6 +7,7 @@ pub mod hash;
 pub mod key;
 pub mod objects;
 pub mod observed;
+pub mod priority;
 pub mod probe;
 pub mod quantity;
 pub mod references;

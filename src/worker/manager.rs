@@ -4,6 +4,9 @@
 //! no pod before the engine was listed and the manifests were read completely once; a directory that
 //! can not be read is not an empty one.
 
+mod shutdown;
+
+use self::shutdown::NodeShutdown;
 use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
@@ -17,9 +20,11 @@ use crate::{
     plan::StopReason,
     pod::{ContainerId, ManifestSource, PodKey, PodUid},
     report,
+    shutdown::ShutdownPhase,
 };
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -65,6 +70,8 @@ pub struct NodeSummary {
     pub adopted: bool,
     /// Findings about the files together: clashes of names, too many pods.
     pub findings: Vec<Diagnostic>,
+    /// How far the shutdown of the node is.
+    pub shutdown: ShutdownPhase,
 }
 
 /// Hints that wait for a worker; more than that and it is told to look at everything.
@@ -93,6 +100,7 @@ pub struct PodManager<E: Engine> {
     bell: Arc<Notify>,
     /// Why files are refused at the moment.
     refusals: BTreeSet<String>,
+    shutdown: NodeShutdown,
 }
 
 /// How thorough the next list must be.
@@ -148,6 +156,7 @@ impl<E: Engine> PodManager<E> {
             relist: None,
             bell: Arc::new(Notify::new()),
             refusals: BTreeSet::new(),
+            shutdown: NodeShutdown::never(),
         }
     }
 
@@ -237,6 +246,7 @@ impl<E: Engine> PodManager<E> {
                 }
                 // Cancel-safe: the end of a worker stays in the set until it is taken.
                 Some(end) = self.tasks.join_next_with_id() => { self.buried(end); None }
+                () = self.shutdown.changed(&self.shared.clock) => None,
                 _ = resync.tick() => self.list(Relist::Compare).await.err(),
                 () = self.bell.notified() => None,
                 // Cancel-safe: a stream's next item stays in it.
@@ -253,6 +263,9 @@ impl<E: Engine> PodManager<E> {
                 && let Err(error) = self.list(how).await
             {
                 return Some(error);
+            }
+            if self.advance_shutdown() {
+                self.reconcile();
             }
             self.publish();
         }
@@ -326,8 +339,12 @@ impl<E: Engine> PodManager<E> {
         // Before the wishes: what a pod refers to may have come in the same file.
         self.shared.note_objects(&self.set.objects);
         self.sweep();
-        for key in keys {
+        // The most important first: after a boot they stand first in the queue for a start.
+        let mut keys: Vec<(Reverse<i32>, PodKey)> = keys.into_iter().map(|k| (Reverse(self.priority(&k)), k)).collect();
+        keys.sort();
+        for (Reverse(priority), key) in keys {
             let wish = wish(&self.set, &key, incumbents.get(&key));
+            let wish = self.shutdown.wish(priority, wish);
             self.grant(&key, wish);
         }
         self.summary.send_modify(|s| {
@@ -406,7 +423,7 @@ impl<E: Engine> PodManager<E> {
             return;
         }
         let known = self.listed.as_ref().and_then(|l| l.get(key)).map(|l| l.rows.clone()).unwrap_or_default();
-        if known.is_empty() && !matches!(wish, Wish::Run(_)) {
+        if known.is_empty() && (!matches!(wish, Wish::Run(_)) || self.shutdown.is_under_way()) {
             return;
         }
         announce(key, &wish);
@@ -494,6 +511,9 @@ fn announce(key: &PodKey, wish: &Wish) {
     match wish {
         Wish::Run(pod) => {
             info!(pod = %key, uid = %pod.uid, file = %pod.source, config_hash = pod.config_hash, "pod declared");
+        }
+        Wish::Stop { grace } => {
+            info!(pod = %key, reason = "NodeShutdown", grace_seconds = grace.as_secs(), "the node shuts down: stopping the pod");
         }
         Wish::Keep => warn!(pod = %key, "the pod's manifest can not be read: it is kept as it runs"),
         Wish::Terminate(_) => info!(pod = %key, reason = "PodRemoved", "the pod's manifest is gone: ending the pod"),

@@ -29,7 +29,7 @@ impl Known<'_> {
     pub(super) fn picture(&self) -> Option<PodPicture> {
         let wanted = match self.desired {
             Desired::Run(pod) => Some(pod),
-            Desired::Terminate(_) | Desired::Leave => None,
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
         };
         let own = wanted.and_then(|pod| self.observed.incarnation(&pod.uid));
         let incarnation = own.or_else(|| self.observed.incarnations.first());

@@ -37,6 +37,11 @@ pub enum Wish {
     Keep,
     /// End.
     Terminate(StopReason),
+    /// Stop and stay stopped, as the node shuts down; everything but processes is kept.
+    Stop {
+        /// The longest grace any container has.
+        grace: Duration,
+    },
 }
 
 /// A hint to a worker.
@@ -323,9 +328,10 @@ impl<E: Engine> PodWorker<E> {
         let desired = match wish {
             Wish::Run(pod) => Desired::Run(pod),
             Wish::Terminate(reason) => Desired::Terminate(reason),
+            Wish::Stop { grace } => Desired::Stop { grace },
             Wish::Keep => match &self.desired {
                 Desired::Run(pod) => Desired::Run(pod.clone()),
-                Desired::Terminate(_) | Desired::Leave => self.as_applied(),
+                Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => self.as_applied(),
             },
         };
         if desired != self.desired {
@@ -336,7 +342,7 @@ impl<E: Engine> PodWorker<E> {
             if let Desired::Run(pod) = &desired {
                 self.volumes.insert(pod.uid.clone());
             }
-            if matches!(desired, Desired::Terminate(_)) {
+            if matches!(desired, Desired::Terminate(_) | Desired::Stop { .. }) {
                 // A pull may take long and is of no use any more.
                 let pulls = self.handles.iter().filter(|(target, _)| matches!(target, Target::Image(_)));
                 pulls.for_each(|(_, handle)| handle.abort());
@@ -375,7 +381,7 @@ impl<E: Engine> PodWorker<E> {
     fn look_up_references(&mut self) {
         let desired = match &self.desired {
             Desired::Run(pod) => Some(pod),
-            Desired::Terminate(_) | Desired::Leave => None,
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
         };
         let observed = self.view.pod().incarnations.iter().filter_map(|i| match &i.applied {
             AppliedPod::Known(pod) if desired.is_none_or(|d| d.uid != pod.uid) => Some(pod),
@@ -422,14 +428,16 @@ impl<E: Engine> PodWorker<E> {
     fn uid(&self) -> Option<&PodUid> {
         match &self.desired {
             Desired::Run(pod) => Some(&pod.uid),
-            Desired::Terminate(_) | Desired::Leave => self.view.pod().incarnations.first().map(|i| &i.uid),
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => {
+                self.view.pod().incarnations.first().map(|i| &i.uid)
+            }
         }
     }
 
     fn wanted(&self) -> Option<&Pod> {
         match &self.desired {
             Desired::Run(pod) => Some(pod),
-            Desired::Terminate(_) | Desired::Leave => None,
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
         }
     }
 
@@ -442,7 +450,7 @@ impl<E: Engine> PodWorker<E> {
     fn begin(&mut self, action: PodAction) {
         let pod = match &self.desired {
             Desired::Run(pod) => Some(pod.clone()),
-            Desired::Terminate(_) | Desired::Leave => None,
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
         };
         let (uid, pod) = self.subject(&action, pod);
         let Some(uid) = uid else { return };
@@ -513,7 +521,7 @@ impl<E: Engine> PodWorker<E> {
             action,
             match &self.desired {
                 Desired::Run(pod) if pod.uid == *uid => Some(pod.clone()),
-                Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => None,
+                Desired::Run(_) | Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
             },
         );
         self.images.remove(&pod?.container(name)?.image)

@@ -51,6 +51,13 @@ pub(super) fn host_users(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
+pub(super) fn priority_class(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if !matches!(text(written), "system-node-critical" | "system-cluster-critical") {
+        let reason = "the number of this class is not known here, and counts as 0; write it as spec.priority";
+        found.push(written.verdict(Approximated, reason));
+    }
+}
+
 pub(super) fn node_selector(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     for (key, value) in entries(written) {
         let is_linux = matches!(key.as_str(), "kubernetes.io/os" | "beta.kubernetes.io/os") && value == "linux";

@@ -100,11 +100,8 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.os.name", Depends("linux", checks::os)),
     ("spec.overhead", Always(Warned, "counts only for scheduling, and with a RuntimeClass")),
     ("spec.preemptionPolicy", CLUSTER),
-    ("spec.priority", Always(Approximated, "starts and stops are not ordered by it yet")),
-    (
-        "spec.priorityClassName",
-        Always(Approximated, "counts for the OOM killer; starts and stops are not ordered by it yet"),
-    ),
+    ("spec.priority", OK),
+    ("spec.priorityClassName", Depends("the classes of every cluster", checks::priority_class)),
     ("spec.readinessGates", Always(Warned, "nothing here sets their conditions; they are taken as met")),
     ("spec.resourceClaims", Always(Refused, "there is no device driver to claim from; remove it")),
     ("spec.resources", Inside),

@@ -445,8 +445,11 @@ impl World {
                 }
             }
             8 => self.restart_daemon(),
-            9 => {
-                self.desired = Desired::Terminate(StopReason::PodRemoved);
+            step @ (9 | 10) => {
+                self.desired = match step {
+                    9 => Desired::Terminate(StopReason::PodRemoved),
+                    _ => Desired::Stop { grace: seconds(7) },
+                };
                 self.tasks.retain(|t| !matches!(t.action, PodAction::EnsureImage { .. }));
                 self.in_flight.retain(|t, _| !matches!(t, Target::Image(_)));
                 self.results.clear();

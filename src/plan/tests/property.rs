@@ -206,13 +206,18 @@ fn check_stop(
 ) -> Result<(), String> {
     let applied = world.applied(incarnation);
     let whole = applied.as_ref().map(|pod| pod.grace).or(container.grace).unwrap_or(seconds(30)).max(seconds(1));
+    let whole = match &world.desired {
+        Desired::Stop { grace } => whole.min(*grace),
+        Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => whole,
+    };
     let ends = plan.terminating.contains(&incarnation.uid);
     let elapsed = world.terminating.get(&incarnation.uid).map_or(Duration::ZERO, |since| world.now.since(*since));
     let is_sidecar = container.kind == ContainerKind::Sidecar;
     let due = if is_sidecar && ends { whole.saturating_sub(elapsed) } else { whole };
     ensure(grace == due.max(seconds(2)), || format!("its grace is {due:?}, of {whole:?}"))?;
     let alive = |c: &&ContainerStatus| c.state.may_run() && c.id != container.id;
-    let whole_pod_ends = ends || reason == StopReason::PodFinished || reason == StopReason::SandboxChanged;
+    let whole_pod_ends =
+        ends || [StopReason::PodFinished, StopReason::SandboxChanged, StopReason::NodeShutdown].contains(&reason);
     if is_sidecar && whole_pod_ends && (elapsed < whole || !ends) {
         let place =
             |name: &ContainerName| applied.as_ref().and_then(|pod| pod.containers.iter().position(|c| c.name == *name));
@@ -230,6 +235,7 @@ fn check_stop(
     let spec = declared.and_then(|pod| pod.container(&container.name));
     let images_here = |pod: &Pod| pod.containers.iter().all(|c| world.images.contains_key(&c.image));
     let justified = match reason {
+        StopReason::NodeShutdown => matches!(world.desired, Desired::Stop { .. }),
         StopReason::PodRemoved => matches!(world.desired, Desired::Terminate(_)),
         StopReason::PodChanged => match &world.desired {
             // What is stopped first is stopped only for a pod that can start, or one that has begun.
@@ -239,7 +245,7 @@ fn check_stop(
                     || world.view.incarnation(&pod.uid).is_some_and(may_run)
                     || world.view.incarnations.iter().filter(|i| may_run(i)).count() > 1
             }
-            Desired::Terminate(_) | Desired::Leave => false,
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => false,
         },
         StopReason::DefinitionChanged => spec.is_some_and(|spec| {
             let making = Target::Container(incarnation.uid.clone(), spec.name.clone());
@@ -269,7 +275,7 @@ fn check_stop(
 pub(super) fn desired_uid(world: &World) -> Option<&PodUid> {
     match &world.desired {
         Desired::Run(pod) => Some(&pod.uid),
-        Desired::Terminate(_) | Desired::Leave => None,
+        Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
     }
 }
 
@@ -277,6 +283,9 @@ pub(super) fn desired_uid(world: &World) -> Option<&PodUid> {
 fn check_end(world: &World, plan: &PodPlan) -> Result<(), String> {
     let later = world.plan_at(world.now + seconds(3600));
     ensure(later == *plan, || format!("an hour later it is another: {:?}", text::plan(&later)))?;
+    if matches!(world.desired, Desired::Stop { .. }) {
+        return ensure(!plan.done && !world.view.incarnations.iter().any(may_run), || "something runs".into());
+    }
     let left = world.disk.iter().find(|uid| desired_uid(world) != Some(uid));
     ensure(left.is_none(), || format!("a directory of {} is left", left.unwrap()))?;
     let pod = match &world.desired {
@@ -284,7 +293,7 @@ fn check_end(world: &World, plan: &PodPlan) -> Result<(), String> {
         Desired::Terminate(_) => {
             return ensure(plan.done && world.view.is_empty(), || "something is left of it".into());
         }
-        Desired::Leave => return Ok(()),
+        Desired::Stop { .. } | Desired::Leave => return Ok(()),
     };
     ensure(plan.waiting.is_empty() && plan.terminating.is_empty(), || "something waits for nothing".into())?;
     ensure(world.view.incarnations.len() == 1, || "there is not one incarnation".into())?;

@@ -468,3 +468,54 @@ fn directories_without_a_container() {
         ],
     );
 }
+
+#[test]
+fn a_node_shutdown_ends_processes_and_keeps_all_else() {
+    let mut round = Round::running(two_apps());
+    round.desired = Some(Desired::Stop { grace: Duration::from_secs(20) });
+    check(
+        &round,
+        &[
+            (
+                "nobody has more grace than the shutdown leaves",
+                |_| {},
+                "StopContainer app app-0, 20s, NodeShutdown
+                 StopContainer log log-0, 20s, NodeShutdown",
+            ),
+            (
+                "who needs less has less",
+                |r| {
+                    r.written.spec.as_mut().unwrap().termination_grace_period_seconds = Some(7);
+                    r.incarnation().applied = AppliedPod::Known(resolve(&r.written));
+                },
+                "StopContainer app app-0, 7s, NodeShutdown
+                 StopContainer log log-0, 7s, NodeShutdown",
+            ),
+            (
+                "one has ended and is not started again",
+                |r| {
+                    r.container("app").state = exited(0, 60, 1);
+                    r.begin(stop("log-0", "log"));
+                },
+                "",
+            ),
+            (
+                "all have ended: the sandbox stops, the records stay",
+                |r| {
+                    r.container("app").state = exited(0, 60, 1);
+                    r.container("log").state = exited(137, 60, 1);
+                },
+                "StopSandbox a-sb0",
+            ),
+            (
+                "nothing runs: nothing is done, however long it takes until the machine is off",
+                |r| {
+                    r.container("app").state = exited(0, 60, 1);
+                    r.container("log").state = exited(137, 60, 1);
+                    r.lose_sandbox(0);
+                },
+                "",
+            ),
+        ],
+    );
+}
