@@ -19,7 +19,9 @@ deps := packaging/deps.sh
 build_deps := cc=build-essential
 demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
 # What the package is tested with, beside what it is built with.
-package_deps := lintian=lintian mmdebstrap=mmdebstrap
+package_deps := lintian=lintian mmdebstrap=mmdebstrap systemd-analyze=systemd
+vm_deps := qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mke2fs=e2fsprogs sfdisk=fdisk \
+	grub-mkimage=grub-common grub-pc-bin ssh=openssh-client
 engine_deps := dockerd=docker.io iptables=iptables ip=iproute2
 # A machine's own switch must not leave tests out.
 unexport KUBELET_LITE_TEST_ENGINE
@@ -140,6 +142,17 @@ bench-probes: ## what 110 probes cost and how late they are, beside bare ones; p
 	@$(deps) $(build_deps) $(engine_deps) busybox-static
 	$(call step,benchmark of probes on a private Docker Engine)
 	$(CARGO) bench --locked --bench probes
+
+# RELEASE=trixie for Debian 13.
+RELEASE ?= bookworm
+.PHONY: test-vm
+test-vm: ## a virtual machine with systemd and Docker, from installation over reboot to purge (root); RELEASE=bookworm
+	@$(deps) $(build_deps) $(package_deps) $(vm_deps)
+	@rm -rf $(TARGET)/debian
+	@$(MAKE) deb
+	@[ -e $(TARGET)/vm-$(RELEASE)/cmdline ] || { printf '\n== a machine\n'; tests/vm/box.sh $(TARGET)/vm-$(RELEASE) $(RELEASE); }
+	$(call step,the story on $(RELEASE))
+	tests/vm/run.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript
 
 .PHONY: install
 install: ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local

@@ -83,7 +83,14 @@ fn the_examples_are_without_a_fault() {
 
 #[test]
 fn links_lead_somewhere() {
-    for document in ["README.md", "docs/README.md", "docs/architecture.md", "docs/manifests.md", "docs/status.md"] {
+    for document in [
+        "README.md",
+        "docs/README.md",
+        "docs/architecture.md",
+        "docs/manifests.md",
+        "docs/security.md",
+        "docs/status.md",
+    ] {
         let text = read(document);
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(document).parent().unwrap().to_owned();
         let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());

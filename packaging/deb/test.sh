@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test.sh PACKAGE MANUALS: holds the package to what it promises. Lintian; the list of files; the same bytes when
 # packed again; and the life of an installation in a plain chroot, with a stand-in for the engine's client.
-# Needs root, mmdebstrap, lintian.
+# Needs root, mmdebstrap, lintian, systemd-analyze.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(realpath "$1") manuals=$(realpath "$2")
@@ -24,8 +24,18 @@ for script in postinst prerm postrm; do
 	dpkg-deb --info "$package" $script | sh -n || fail "$script is not a shell script"
 done
 
+echo "-- unit"
+dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work" ./usr/bin/kubelet-lite ./usr/lib/systemd/system/kubelet-lite.service
+sed "s|/usr/bin/kubelet-lite|$work&|" "$work/usr/lib/systemd/system/kubelet-lite.service" >"$work/kubelet-lite.service"
+systemd-analyze verify --man=no "$work/kubelet-lite.service" >"$work/verify" 2>&1 || fail "unit: $(cat "$work/verify")"
+[ ! -s "$work/verify" ] || fail "unit: $(cat "$work/verify")"
+exposure=$(systemd-analyze security --no-pager --offline=true "$work/kubelet-lite.service" | sed -n 's/.*exposure level.*: \([0-9.]*\).*/\1/p')
+grep -q "exposure of $exposure" "$here/../../docs/security.md" || fail "docs/security.md gives another exposure than $exposure"
+# It would take mounts away from the engine's eyes.
+! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users)|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|Root[A-Z].*|Bind.*Paths|TemporaryFileSystem)=' \
+	"$work/kubelet-lite.service" || fail "the unit has a mount namespace of its own"
+
 echo "-- packed again, elsewhere and later"
-dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work" ./usr/bin/kubelet-lite
 TMPDIR=$work TZ=Asia/Tokyo "$here/build.sh" "$work/usr/bin/kubelet-lite" "$manuals" "$work/again" >/dev/null
 cmp "$package" "$work/again/$(basename "$package")" || fail "packing is not reproducible"
 
