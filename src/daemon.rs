@@ -14,6 +14,7 @@ use crate::{
     },
     plan::NodePolicy,
     pod::Node,
+    probe::HostHandlers,
     report,
     settings::Settings,
     shutdown::{self, Shutdown, logind::Logind},
@@ -146,6 +147,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     facts.node_ip = settings.node_ip.or_else(address_of_default_route);
     facts.pod_max_pids = settings.pod_max_pids;
     Ok(Shared {
+        handlers: Arc::new(HostHandlers::new(engine.clone())),
         engine,
         facts: watch::channel(Arc::new(facts)).0,
         oom: watch::channel(OomSupport::default()).0,

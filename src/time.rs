@@ -5,7 +5,9 @@
 //! when they are observed, so that a jump of the wall clock can neither hold a pod back for hours
 //! nor restart it early. Under `tokio::time::pause` the whole daemon lives in simulated time.
 
-use std::time::Duration;
+use nix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use std::{sync::Arc, time::Duration};
 
 /// A point in time on the daemon's own monotonic axis. Zero is [`Clock::EPOCH`] before the clock was
 /// made, so that what happened before the daemon's start has a timestamp too.
@@ -52,6 +54,18 @@ impl std::fmt::Debug for Timestamp {
 pub struct Clock {
     made: tokio::time::Instant,
     wall: Wall,
+    boot_id: Arc<str>,
+}
+
+/// A moment on the machine's own axis: it means the same to the next daemon, whatever becomes of the
+/// wall clock, as long as the machine is not booted anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Uptime {
+    /// The kernel's name for this boot.
+    pub boot_id: Arc<str>,
+    /// Milliseconds since the boot; of a moment before it, 0.
+    pub milliseconds: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -67,12 +81,14 @@ impl Clock {
 
     /// The machine's clock.
     pub fn system() -> Self {
-        Self { made: tokio::time::Instant::now(), wall: Wall::System }
+        // A kernel always has one. Without it no moment of another daemon is understood.
+        let boot_id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Self { made: tokio::time::Instant::now(), wall: Wall::System, boot_id: boot_id.trim().into() }
     }
 
     /// A clock whose wall time is `wall` now and advances with the runtime's time: for simulation.
     pub fn simulated(wall: jiff::Timestamp) -> Self {
-        Self { made: tokio::time::Instant::now(), wall: Wall::Simulated(wall) }
+        Self { made: tokio::time::Instant::now(), wall: Wall::Simulated(wall), boot_id: "simulated".into() }
     }
 
     /// Whether its wall time is simulated, so that nothing may take real time.
@@ -91,6 +107,31 @@ impl Clock {
             Wall::System => jiff::Timestamp::now(),
             Wall::Simulated(base) => *base + jiff::SignedDuration::try_from(self.made.elapsed()).unwrap_or_default(),
         }
+    }
+
+    /// The time since the machine was booted; simulated, since 1970.
+    fn since_boot(&self) -> Duration {
+        match &self.wall {
+            // The axis of the runtime's own clock. That it can not be read is not known to happen.
+            Wall::System => clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default(),
+            Wall::Simulated(_) => Duration::try_from(self.wall().as_duration()).unwrap_or_default(),
+        }
+    }
+
+    /// A moment for the next daemon to understand.
+    pub fn uptime_of(&self, at: Timestamp) -> Uptime {
+        let (now, since_boot) = (self.now(), self.since_boot());
+        let then = (since_boot + at.since(now)).saturating_sub(now.since(at));
+        Uptime { boot_id: self.boot_id.clone(), milliseconds: u64::try_from(then.as_millis()).unwrap_or(u64::MAX) }
+    }
+
+    /// Where a moment that another daemon has noted lies; `None` if it was before this boot, or can not
+    /// be told.
+    pub fn timestamp_of_uptime(&self, noted: &Uptime) -> Option<Timestamp> {
+        let is_known = noted.boot_id == self.boot_id && !self.boot_id.is_empty();
+        let (now, since_boot) = (self.now(), self.since_boot());
+        let then = Duration::from_millis(noted.milliseconds);
+        is_known.then(|| (now + then.saturating_sub(since_boot)).before(since_boot.saturating_sub(then)))
     }
 
     /// Where a wall-clock moment lies on the monotonic axis. A moment in the future (the wall clock
@@ -147,5 +188,29 @@ mod tests {
         assert_eq!(at(45), clock.now().before(Duration::from_secs(15)));
         assert_eq!(at(3600), clock.now(), "a moment in the future counts as now");
         assert_eq!(at(-i64::from(u32::MAX)), Timestamp::default(), "long ago is long ago");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_daemon_understands_what_was_noted() {
+        let wall = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24);
+        let clock = Clock::simulated(wall);
+        let deadline = clock.now() + Duration::from_secs(30);
+        let noted = clock.uptime_of(deadline);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        let next = Clock::simulated(clock.wall());
+        assert_eq!(next.timestamp_of_uptime(&noted), Some(next.now() + Duration::from_secs(20)));
+        tokio::time::advance(Duration::from_secs(25)).await;
+        assert_eq!(next.timestamp_of_uptime(&noted), Some(next.now().before(Duration::from_secs(5))));
+        let before_the_boot = Uptime { boot_id: "another".into(), ..noted };
+        assert_eq!(next.timestamp_of_uptime(&before_the_boot), None);
+    }
+
+    #[tokio::test]
+    async fn the_kernel_knows_its_boot() {
+        let (first, second) = (Clock::system(), Clock::system());
+        let noted = first.uptime_of(first.now() + Duration::from_secs(60));
+        let read = second.timestamp_of_uptime(&noted).unwrap();
+        let left = read.since(second.now());
+        assert!(left > Duration::from_secs(30) && left <= Duration::from_millis(60_001), "{left:?}");
     }
 }

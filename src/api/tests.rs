@@ -69,6 +69,7 @@ impl Daemon {
         engine.behave_by_table(vec![("job", 0..=99, job)]);
         let facts = NodeFacts::new(home.path().to_owned(), Node { name: "n1".into() }, String::new());
         let shared = Arc::new(Shared {
+            handlers: Arc::new(crate::probe::HostHandlers::new(engine.clone())),
             engine,
             facts: watch::Sender::new(Arc::new(facts)),
             oom: watch::Sender::new(OomSupport::default()),

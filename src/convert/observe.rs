@@ -128,6 +128,7 @@ fn container_status(
         backoff: labels.backoff,
         environment: labels.environment,
         grace: Some(labels.grace),
+        has_pre_stop: labels.written.lifecycle.as_ref().is_some_and(|l| l.pre_stop.is_some()),
         state,
         record,
     };
@@ -176,6 +177,7 @@ fn unreadable(
         backoff: None,
         environment: None,
         grace: None,
+        has_pre_stop: false,
         state: container_state(details, timestamp_of),
         record: record(details, None),
     };

@@ -41,6 +41,8 @@ pub const FAILED_PRE_STOP_HOOK: &str = "FailedPreStopHook";
 /// A container runs with an environment from before a ConfigMap or Secret changed. Not the kubelet's: it
 /// says nothing of that.
 pub const ENVIRONMENT_STALE: &str = "EnvironmentStale";
+/// An HTTPS hook was answered in plain HTTP.
+pub const LIFECYCLE_HTTP_FALLBACK: &str = "LifecycleHTTPFallback";
 /// This daemon started.
 pub const STARTING: &str = "Starting";
 

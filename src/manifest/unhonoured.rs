@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_field_that_is_not_honoured_is_named_at_its_place() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  hostUsers: false\n  containers:\n  \
-                    - name: c\n    image: i:1\n    livenessProbe: {tcpSocket: {port: 80}}\n";
+                    - name: c\n    image: i:1\n  imagePullSecrets: [{name: a}]\n";
         let judge = |options: &ParseOptions| {
             let parsed = parse_file(std::path::Path::new("web.yaml"), text.as_bytes(), options);
             let found = parsed.diagnostics.into_iter();
@@ -70,7 +70,7 @@ mod tests {
             judge(&ParseOptions::default()),
             [
                 (Severity::Error, "field-not-supported", Some(5), "spec.hostUsers".to_owned()),
-                (Severity::Warning, "field-not-honoured", Some(9), "spec.containers[0].livenessProbe".to_owned()),
+                (Severity::Warning, "field-not-honoured", Some(9), "spec.imagePullSecrets".to_owned()),
             ]
         );
         assert_eq!(judge(&ParseOptions { report_unsupported: false, ..ParseOptions::default() }), []);

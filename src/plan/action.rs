@@ -1,6 +1,10 @@
 //! The vocabulary of plans.
 
-use crate::pod::{Attempt, ContainerId, ContainerName, ImageRef, PodUid, PullPolicy};
+use crate::{
+    pod::{Attempt, ContainerId, ContainerKind, ContainerName, ImageRef, PodUid, ProbeKind, PullPolicy},
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// One step, executed by `worker::execute` without a decision of its own.
@@ -68,7 +72,22 @@ pub enum PodAction {
         /// Engine id.
         id: ContainerId,
     },
-    /// Stop signal, grace, SIGKILL.
+    /// `lifecycle.postStart` of a container that runs. Until it has ended the container has not started.
+    RunPostStart {
+        /// Engine id.
+        id: ContainerId,
+        /// Its name.
+        name: ContainerName,
+    },
+    /// `lifecycle.preStop` of a container that is about to be stopped. It is given up when the
+    /// container's stop begins, which is at the end of its grace at the latest.
+    RunPreStop {
+        /// Engine id.
+        id: ContainerId,
+        /// Its name.
+        name: ContainerName,
+    },
+    /// Stop signal, grace, SIGKILL. May be asked for again with an earlier end while it is under way.
     StopContainer {
         /// Engine id.
         id: ContainerId,
@@ -108,10 +127,36 @@ pub enum Target {
     Container(PodUid, ContainerName),
     /// Stopping and removing what exists.
     Instance(ContainerId),
+    /// A container's `postStart`. A stop of the container ends it.
+    PostStart(ContainerId),
+    /// A container's `preStop`. A stop of the container ends it.
+    PreStop(ContainerId),
+}
+
+/// The end of one container, from its `preStop` to SIGKILL. What has begun is not taken back: it ends
+/// although its cause may vanish, and its deadline only moves forward. Kept beside the pod's manifest,
+/// so that it outlives the daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// When its grace is over: `preStop` and the time after the stop signal share it.
+    pub deadline: Timestamp,
+    /// Why.
+    pub reason: StopReason,
+    /// How far it has come.
+    pub progress: EndingProgress,
+}
+
+/// How far the end of a container has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndingProgress {
+    /// It may still run.
+    Begun,
+    /// It was seen ended. If it runs again, somebody has started it, and that is another matter.
+    Over,
 }
 
 /// Why something that runs is ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// Its manifest is gone.
     PodRemoved,
@@ -134,15 +179,35 @@ pub enum StopReason {
     UnknownState,
     /// A newer instance of the same container runs.
     Superseded,
+    /// Its liveness or startup probe failed.
+    FailedProbe {
+        /// Which of them.
+        kind: ProbeKind,
+        /// The part it plays in its pod.
+        of: ContainerKind,
+        /// Whether the restart policy starts it again.
+        then: Then,
+    },
+    /// Its `postStart` failed.
+    FailedPostStartHook,
     /// The node shuts down.
     NodeShutdown,
+}
+
+/// What follows the end of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Then {
+    /// Another instance, after its back-off.
+    Restart,
+    /// Nothing: `restartPolicy: Never`.
+    Nothing,
 }
 
 impl StopReason {
     /// Message of event `Killing`.
     pub fn message(self, container: &ContainerName) -> String {
         match self {
-            Self::PodRemoved | Self::PodChanged | Self::PodFinished | Self::NodeShutdown | Self::DeadlineExceeded => {
+            Self::PodRemoved | Self::PodChanged | Self::PodFinished | Self::DeadlineExceeded | Self::NodeShutdown => {
                 format!("Stopping container {container}")
             }
             Self::DefinitionChanged => format!("Container {container} definition changed, will be restarted"),
@@ -155,6 +220,19 @@ impl StopReason {
                 format!("Container {container} is in \"unknown\" state, try killing it before restart")
             }
             Self::Superseded => format!("Stopping container {container}: a newer instance runs"),
+            Self::FailedProbe { kind, of, then } => {
+                let probe = kind.as_str().to_lowercase();
+                match (of, then) {
+                    (ContainerKind::Init | ContainerKind::Sidecar, _) => {
+                        format!("Init container {container} failed {probe} probe")
+                    }
+                    (ContainerKind::App, Then::Restart) => {
+                        format!("Container {container} failed {probe} probe, will be restarted")
+                    }
+                    (ContainerKind::App, Then::Nothing) => format!("Container {container} failed {probe} probe"),
+                }
+            }
+            Self::FailedPostStartHook => "FailedPostStartHook".to_owned(),
         }
     }
 }
@@ -174,11 +252,14 @@ impl PodAction {
             | Self::RemoveSandbox { id, .. }
             | Self::StopContainer { id, .. }
             | Self::RemoveContainer { id, .. } => Target::Instance(id.clone()),
+            Self::RunPostStart { id, .. } => Target::PostStart(id.clone()),
+            Self::RunPreStop { id, .. } => Target::PreStop(id.clone()),
         }
     }
 
     /// The container (or pause container) it changes, if that exists already. Two actions on one
-    /// instance never overlap, though a start and a stop have different targets.
+    /// instance never overlap, though a start and a stop have different targets. A hook changes none:
+    /// it is run beside a container, and given up when the container is stopped.
     pub fn instance(&self) -> Option<&ContainerId> {
         match self {
             Self::StartSandbox { id, .. }
@@ -190,7 +271,9 @@ impl PodAction {
             Self::EnsureImage { .. }
             | Self::CreateSandbox { .. }
             | Self::RemoveVolumes { .. }
-            | Self::CreateContainer { .. } => None,
+            | Self::CreateContainer { .. }
+            | Self::RunPostStart { .. }
+            | Self::RunPreStop { .. } => None,
         }
     }
 
@@ -205,6 +288,8 @@ impl PodAction {
             | Self::StopSandbox { .. }
             | Self::RemoveSandbox { .. }
             | Self::RemoveVolumes { .. }
+            | Self::RunPostStart { .. }
+            | Self::RunPreStop { .. }
             | Self::StopContainer { .. }
             | Self::RemoveContainer { .. } => None,
         }
@@ -221,6 +306,8 @@ impl PodAction {
             Self::RemoveVolumes { .. } => "RemoveVolumes",
             Self::CreateContainer { .. } => "CreateContainer",
             Self::StartContainer { .. } => "StartContainer",
+            Self::RunPostStart { .. } => "RunPostStart",
+            Self::RunPreStop { .. } => "RunPreStop",
             Self::StopContainer { .. } => "StopContainer",
             Self::RemoveContainer { .. } => "RemoveContainer",
         }

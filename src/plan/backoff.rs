@@ -35,7 +35,11 @@ pub fn due(now: Timestamp, finished_at: Timestamp, delay: Duration) -> Timestamp
 pub fn retry_delay(target: &Target, failures: u32) -> Duration {
     let (first, longest) = match target {
         Target::Image(_) => IMAGE_PULL,
-        Target::Sandbox(_) | Target::Container(..) | Target::Instance(_) => ACTION,
+        Target::Sandbox(_)
+        | Target::Container(..)
+        | Target::Instance(_)
+        | Target::PostStart(_)
+        | Target::PreStop(_) => ACTION,
     };
     first.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(longest)
 }

@@ -1,7 +1,7 @@
 //! Containers of a running sandbox: edits, init sequence, sidecars, apps, tombstones.
 
 use super::{
-    Planner, PodAction, StopReason, Target, WaitingReason,
+    Endings, Planner, PodAction, StopReason, Target, WaitingReason,
     images::Images,
     on_its_way,
     sandbox::{has_failed_for_good, has_succeeded, is_as_declared, is_done, is_initialized},
@@ -28,8 +28,9 @@ enum Progress {
 impl Planner<'_> {
     /// Brings the containers of a running sandbox to what the pod declares.
     pub(super) fn run_containers(&mut self, pod: &Pod, incarnation: &Incarnation, sandbox: &Sandbox) {
-        let sync = Sync { pod, incarnation, sandbox };
+        let sync = Sync { pod, incarnation, sandbox, endings: self.input.endings };
         self.apply_edits(&sync);
+        self.apply_verdicts(pod, incarnation);
         let initialized = is_initialized(pod, incarnation);
         let mut held = self.is_starting(pod);
         let mut in_order = false;
@@ -56,6 +57,7 @@ impl Planner<'_> {
                 }
             };
         }
+        self.complete_endings(incarnation);
         self.bury(pod, incarnation);
     }
 
@@ -90,7 +92,7 @@ impl Planner<'_> {
             return;
         }
         for (instance, reason) in outdated {
-            self.stop(instance, sync.pod.grace, reason);
+            self.stop(sync.incarnation, instance, sync.pod.grace, reason);
         }
     }
 
@@ -127,7 +129,13 @@ impl Planner<'_> {
         let here = instance.sandbox_id == sync.sandbox.id;
         let as_declared = is_as_declared(instance.hash.as_ref(), &container.hash);
         match &instance.state {
-            ContainerState::Running { .. } if as_declared => Progress::Next,
+            ContainerState::Running { .. } if as_declared && self.ending(&instance.id).is_some() => Progress::Later,
+            ContainerState::Running { .. } if as_declared && self.post_start(container, instance) => Progress::Hold,
+            ContainerState::Running { .. } if as_declared => match container.kind {
+                // Those after it wait for its startup probe.
+                ContainerKind::Sidecar if !self.has_started(container, instance) => Progress::Later,
+                ContainerKind::Sidecar | ContainerKind::App | ContainerKind::Init => Progress::Next,
+            },
             ContainerState::Running { .. } => {
                 // Being stopped for its edit, or waiting for the new image.
                 if self.is_stopping(&instance.id) {
@@ -213,7 +221,7 @@ impl Planner<'_> {
     }
 
     fn distrust(&mut self, sync: &Sync<'_>, instance: &ContainerStatus) -> Progress {
-        self.stop(instance, sync.pod.grace, StopReason::UnknownState);
+        self.stop(sync.incarnation, instance, sync.pod.grace, StopReason::UnknownState);
         Progress::Later
     }
 
@@ -255,7 +263,7 @@ impl Planner<'_> {
                     kept_dead = exited;
                 } else if instance.state.may_run() {
                     if declared {
-                        self.stop(instance, pod.grace, StopReason::Superseded);
+                        self.stop(incarnation, instance, pod.grace, StopReason::Superseded);
                     }
                 } else if declared && exited && !kept_dead {
                     kept_dead = true;
@@ -272,6 +280,7 @@ struct Sync<'a> {
     pod: &'a Pod,
     incarnation: &'a Incarnation,
     sandbox: &'a Sandbox,
+    endings: &'a Endings,
 }
 
 impl Sync<'_> {
@@ -302,7 +311,7 @@ impl Sync<'_> {
             ContainerKind::Init => ended.sandbox_id == self.sandbox.id && has_succeeded(ended),
             ContainerKind::Sidecar | ContainerKind::App => {
                 is_as_declared(ended.hash.as_ref(), &container.hash)
-                    && is_done(&container.restart, self.incarnation, ended)
+                    && is_done(&container.restart, self.incarnation, ended, self.endings)
             }
         }
     }

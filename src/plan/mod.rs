@@ -18,7 +18,9 @@ pub mod action;
 pub mod backoff;
 mod containers;
 mod deadline;
+mod ending;
 mod images;
+mod probes;
 mod references;
 mod replace;
 mod sandbox;
@@ -26,11 +28,15 @@ mod terminate;
 #[cfg(test)]
 mod tests;
 
-pub use action::{PodAction, StopReason, Target, Volumes};
+pub use action::{Ending, EndingProgress, PodAction, StopReason, Target, Then, Volumes};
+pub use probes::is_started;
 
 use crate::{
     engine::ImageDetails,
-    pod::{ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodReferences, PodUid},
+    pod::{
+        ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodReferences, PodUid,
+        ProbeKey, ProbeVerdicts,
+    },
     time::Timestamp,
 };
 use std::{
@@ -73,10 +79,16 @@ pub struct SyncInput<'a> {
     pub in_flight: &'a InFlight,
     /// Failures since the last success, by target.
     pub results: &'a LastResults,
-    /// Incarnations whose end has begun, and since when: nothing may overwrite a pending end.
-    pub terminating: &'a BTreeMap<PodUid, Timestamp>,
     /// How it stands with what each incarnation refers to; nothing said, it refers to nothing.
     pub references: &'a ReferenceStates,
+    /// Incarnations whose end has begun: nothing may overwrite a pending end.
+    pub terminating: &'a BTreeSet<PodUid>,
+    /// Containers whose end has begun, whether they have ended since or not.
+    pub endings: &'a Endings,
+    /// What probes have found out.
+    pub probes: &'a ProbeVerdicts,
+    /// What is known of lifecycle hooks.
+    pub hooks: &'a HookStates,
     /// Figures of the node.
     pub policy: &'a NodePolicy,
 }
@@ -87,8 +99,25 @@ pub type ImageStates = BTreeMap<ImageRef, Arc<ImageDetails>>;
 pub type ReferenceStates = BTreeMap<PodUid, PodReferences>;
 /// Actions begun and not finished, with their start.
 pub type InFlight = BTreeMap<Target, PodAction>;
+/// Ends that have begun, by container.
+pub type Endings = BTreeMap<ContainerId, Ending>;
+/// What is known of lifecycle hooks, by container. One without an entry has none to run but, when it
+/// ends, its `preStop`.
+pub type HookStates = BTreeMap<ContainerId, HookState>;
 /// The last failure of each target.
 pub type LastResults = BTreeMap<Target, Failure>;
+
+/// How it stands with the hooks of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HookState {
+    /// We have started it, so its `postStart`, if it has one, is ours to run. A container that ran when
+    /// the daemon came is not asked again, as with the kubelet.
+    PostStartDue,
+    /// Its `postStart` failed: it is ended.
+    PostStartFailed,
+    /// Its `preStop` has ended, one way or another.
+    PreStopDone,
+}
 
 /// A failed action.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +154,10 @@ pub struct PodPlan {
     pub waiting: BTreeMap<ContainerName, WaitingReason>,
     /// Incarnations that are being ended.
     pub terminating: BTreeSet<PodUid>,
+    /// Containers whose end begins with this plan, or was moved forward by it.
+    pub endings: Endings,
+    /// The probes that are to be asked from now on; no others are.
+    pub probes: BTreeSet<ProbeKey>,
     /// The earliest moment at which the answer changes by itself.
     pub wake_at: Option<Timestamp>,
     /// Containers that run with another environment than they would get now, as a ConfigMap or Secret
@@ -183,11 +216,11 @@ fn compute(input: &SyncInput<'_>) -> PodPlan {
     match input.desired {
         Desired::Leave => {
             // What has begun to end is no longer left as it is.
-            let doomed = |i: &&Incarnation| input.terminating.contains_key(&i.uid);
+            let doomed = |i: &&Incarnation| input.terminating.contains(&i.uid);
             for incarnation in input.observed.incarnations.iter().filter(doomed) {
                 planner.terminate(incarnation, StopReason::PodRemoved);
             }
-            planner.remove_volumes(|uid| input.terminating.contains_key(uid));
+            planner.remove_volumes(|uid| input.terminating.contains(uid));
         }
         Desired::Stop { .. } => {
             for incarnation in &input.observed.incarnations {
@@ -206,6 +239,7 @@ fn compute(input: &SyncInput<'_>) -> PodPlan {
             planner.note_stale(pod);
         }
     }
+    planner.note_probes();
     planner.plan
 }
 
@@ -252,7 +286,8 @@ impl Planner<'_> {
 
     /// Notes why nothing of this pod runs yet, for all that should.
     fn all_waiting(&mut self, pod: &Pod, incarnation: Option<&Incarnation>, reason: &WaitingReason) {
-        for container in pod.containers.iter().filter(|c| sandbox::is_due(incarnation, c)) {
+        let endings = self.input.endings;
+        for container in pod.containers.iter().filter(|c| sandbox::is_due(incarnation, c, endings)) {
             self.plan.waiting.entry(container.name.clone()).or_insert_with(|| reason.clone());
         }
     }

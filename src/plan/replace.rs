@@ -17,14 +17,14 @@ impl Planner<'_> {
     pub(super) fn run_or_replace(&mut self, pod: &Pod) {
         let input = self.input;
         let all = &input.observed.incarnations;
-        let is_doomed = |incarnation: &&Incarnation| input.terminating.contains_key(&incarnation.uid);
+        let is_doomed = |incarnation: &&Incarnation| input.terminating.contains(&incarnation.uid);
         let own = all.iter().find(|i| i.uid == pod.uid).filter(|i| !is_doomed(i));
         let others: Vec<&Incarnation> = all.iter().filter(|i| i.uid != pod.uid && !is_doomed(i)).collect();
         let doomed: Vec<&Incarnation> = all.iter().filter(is_doomed).collect();
         for incarnation in &doomed {
             self.terminate(incarnation, StopReason::PodChanged);
         }
-        self.remove_volumes(|uid| *uid != pod.uid || input.terminating.contains_key(uid));
+        self.remove_volumes(|uid| *uid != pod.uid || input.terminating.contains(uid));
         // Whether the one with this uid would run beside something else.
         let making = || input.in_flight.values().filter_map(PodAction::makes_for);
         let is_crowded =

@@ -1,6 +1,6 @@
 //! The sandbox: make, keep, replace. No container runs outside a running sandbox of its own pod.
 
-use super::{Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way};
+use super::{Endings, Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way};
 use crate::pod::{
     Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, Restart,
     RestartPolicy, Sandbox, hash::SpecHash,
@@ -18,7 +18,7 @@ impl Planner<'_> {
             self.remake(pod, incarnation);
             return;
         }
-        let done = is_finished(pod, incarnation);
+        let done = is_finished(pod, incarnation, self.input.endings);
         if self.deadline_exceeded(pod, incarnation, done) {
             self.plan.deadline_exceeded = true;
             self.finish(incarnation, StopReason::DeadlineExceeded);
@@ -91,7 +91,9 @@ impl Planner<'_> {
 
     /// Images are pulled while the sandbox is on its way.
     fn images_ahead(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) {
-        self.ensure_images(pod.containers.iter().filter(|c| is_due(incarnation, c)), &on_its_way(pod));
+        let endings = self.input.endings;
+        let due = pod.containers.iter().filter(|c| is_due(incarnation, c, endings));
+        self.ensure_images(due, &on_its_way(pod));
     }
 
     /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
@@ -114,7 +116,7 @@ impl Planner<'_> {
         for container in &incarnation.containers {
             if container.sandbox_id != current.id && container.state.may_run() {
                 clear = false;
-                self.stop(container, pod.grace, StopReason::SandboxChanged);
+                self.stop(incarnation, container, pod.grace, StopReason::SandboxChanged);
             }
         }
         if !clear {
@@ -146,7 +148,7 @@ pub(super) fn is_as_declared(recorded: Option<&SpecHash>, declared: &SpecHash) -
 }
 
 /// Whether every container is done for good, so that the pod is Succeeded or Failed.
-fn is_finished(pod: &Pod, incarnation: &Incarnation) -> bool {
+fn is_finished(pod: &Pod, incarnation: &Incarnation, endings: &Endings) -> bool {
     let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
     let of_kind = |kind| pod.containers.iter().filter(move |c| c.kind == kind);
     let current = incarnation.sandboxes.first();
@@ -165,16 +167,17 @@ fn is_finished(pod: &Pod, incarnation: &Incarnation) -> bool {
         // What ran once is not run again for the loss of its sandbox.
         return true;
     }
-    of_kind(ContainerKind::App).all(|c| !is_due(Some(incarnation), c))
+    of_kind(ContainerKind::App).all(|c| !is_due(Some(incarnation), c, endings))
         && of_kind(ContainerKind::App).all(|c| newest(c).is_some_and(|i| i.state.is_exited()))
 }
 
 /// Whether a container should run, or run to its end, in the sandbox to come.
-pub(super) fn is_due(incarnation: Option<&Incarnation>, container: &Container) -> bool {
+pub(super) fn is_due(incarnation: Option<&Incarnation>, container: &Container, endings: &Endings) -> bool {
     let newest = incarnation.and_then(|i| i.containers.iter().find(|c| c.name == container.name));
     match (newest, incarnation) {
         (Some(newest), Some(incarnation)) if container.kind == ContainerKind::App => {
-            !is_as_declared(newest.hash.as_ref(), &container.hash) || !is_done(&container.restart, incarnation, newest)
+            !is_as_declared(newest.hash.as_ref(), &container.hash)
+                || !is_done(&container.restart, incarnation, newest, endings)
         }
         _ => true,
     }
@@ -188,16 +191,28 @@ pub(super) fn is_initialized(pod: &Pod, incarnation: &Incarnation) -> bool {
 }
 
 /// Whether an instance has ended and, by these rules, is not followed by another.
-pub(super) fn is_done(restart: &Restart, incarnation: &Incarnation, instance: &ContainerStatus) -> bool {
+///
+/// What we ended for a cause of its own (a failed probe, say) has not completed, whatever its exit code,
+/// and rules for exit codes do not apply to it.
+pub(super) fn is_done(
+    restart: &Restart,
+    incarnation: &Incarnation,
+    instance: &ContainerStatus,
+    endings: &Endings,
+) -> bool {
     let ContainerState::Exited { code, reason, .. } = instance.state else { return false };
-    if is_ruled(restart, instance) {
+    let was_ended = endings.contains_key(&instance.id);
+    if is_ruled(restart, instance) && !was_ended {
         return false;
     }
     match restart.policy {
         RestartPolicy::Always => false,
         RestartPolicy::Never => true,
         RestartPolicy::OnFailure => {
-            code == 0 && reason != ExitReason::ContainerCannotRun && !outlived_its_sandbox(incarnation, instance)
+            code == 0
+                && reason != ExitReason::ContainerCannotRun
+                && !outlived_its_sandbox(incarnation, instance)
+                && !was_ended
         }
     }
 }

@@ -1,17 +1,12 @@
 //! The one way a pod ends, whatever the cause: containers in parallel, sidecars after them in
 //! reverse order, their records removed, the sandbox last.
 
-use super::{Desired, Planner, PodAction, StopReason, Volumes, backoff};
+use super::{Desired, Planner, PodAction, StopReason, Volumes, backoff, ending::Turn};
 use crate::pod::{
     AppliedPod, ContainerKind, ContainerState, ContainerStatus, Incarnation, PodUid, Sandbox,
     defaults::TERMINATION_GRACE_PERIOD_SECONDS,
 };
 use std::time::Duration;
-
-/// The least grace of a pod, in which its sidecars wait for the others (a kubelet rule).
-const MINIMUM_POD_GRACE: Duration = Duration::from_secs(1);
-/// What a container has at least between its stop signal and SIGKILL (a kubelet rule).
-pub(super) const MINIMUM_GRACE: Duration = Duration::from_secs(2);
 
 impl Planner<'_> {
     /// Ends an incarnation with the grace of the spec that runs. From then on it is doomed.
@@ -76,53 +71,39 @@ impl Planner<'_> {
         any
     }
 
-    /// Stops whatever runs, sidecars after the others and in reverse order; true while something may run.
+    /// Stops whatever runs; true while something may. All share one grace from the beginning: sidecars
+    /// run their `preStop` at once, and get their stop signal after the others, in reverse order.
     pub(super) fn stop_all(&mut self, incarnation: &Incarnation, reason: StopReason) -> bool {
-        // Only a pod that ends has a moment by which all of it must have ended.
-        let dooms = self.plan.terminating.contains(&incarnation.uid);
-        let since = self.input.terminating.get(&incarnation.uid).copied().unwrap_or(self.input.now);
-        let elapsed = self.input.now.since(since);
         let (sidecars, others): (Vec<&ContainerStatus>, Vec<_>) = incarnation
             .containers
             .iter()
             .filter(|c| c.state.may_run() || self.is_being_started(&c.id))
             .partition(|c| c.kind == ContainerKind::Sidecar);
         for container in &others {
-            self.stop(container, self.grace(incarnation, container), reason);
+            self.stop(incarnation, container, self.grace(incarnation, container), reason);
         }
-        let mut wait = !others.is_empty();
-        for sidecar in last_first(incarnation, sidecars.clone()) {
-            let whole = self.grace(incarnation, sidecar);
-            if wait && (elapsed < whole || !dooms) {
-                // Its turn comes when those before it have ended, or when the grace is over.
-                if dooms {
-                    self.wake(since + whole);
-                }
-                continue;
-            }
-            self.stop(sidecar, whole.saturating_sub(elapsed), reason);
-            wait = true;
+        let any = !others.is_empty() || !sidecars.is_empty();
+        let mut turn = if others.is_empty() { Turn::Now } else { Turn::AfterOthers };
+        for sidecar in last_first(incarnation, sidecars) {
+            self.stop_in_turn(incarnation, sidecar, self.grace(incarnation, sidecar), reason, turn);
+            turn = Turn::AfterOthers;
         }
-        !others.is_empty() || !sidecars.is_empty()
+        any
     }
 
-    /// The grace of the spec that runs, within the limit of whoever ends the pod.
+    /// The grace of the spec that runs, else the one recorded on the container, else the default; within
+    /// the limit of whoever ends the pod.
     fn grace(&self, incarnation: &Incarnation, container: &ContainerStatus) -> Duration {
-        let written = applied_grace(incarnation, container);
+        let written = match &incarnation.applied {
+            AppliedPod::Known(pod) => pod.grace,
+            AppliedPod::Unreadable(_) => {
+                container.grace.unwrap_or(Duration::from_secs(TERMINATION_GRACE_PERIOD_SECONDS.unsigned_abs()))
+            }
+        };
         match self.input.desired {
             Desired::Stop { grace } => written.min(*grace),
             Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => written,
         }
-    }
-
-    /// Offers one stop, with at least the minimum grace.
-    pub(super) fn stop(&mut self, container: &ContainerStatus, grace: Duration, reason: StopReason) {
-        self.offer(PodAction::StopContainer {
-            id: container.id.clone(),
-            name: container.name.clone(),
-            grace: grace.max(MINIMUM_GRACE),
-            reason,
-        });
     }
 
     /// A pod that is over: what still runs ends (sidecars, mostly), the sandbox is stopped, the records stay.
@@ -141,17 +122,6 @@ impl Planner<'_> {
         let delay = backoff::crash_loop_delay(container.backoff, *ran_for, cap);
         Some((delay, backoff::due(self.input.now, *finished_at, delay)))
     }
-}
-
-/// The grace of the spec that runs, else the one recorded on the container, else the default.
-fn applied_grace(incarnation: &Incarnation, container: &ContainerStatus) -> Duration {
-    let written = match &incarnation.applied {
-        AppliedPod::Known(pod) => pod.grace,
-        AppliedPod::Unreadable(_) => {
-            container.grace.unwrap_or(Duration::from_secs(TERMINATION_GRACE_PERIOD_SECONDS.unsigned_abs()))
-        }
-    };
-    written.max(MINIMUM_POD_GRACE)
 }
 
 /// Sidecars in the reverse order of the spec; those it does not name come last.

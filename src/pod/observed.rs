@@ -98,6 +98,8 @@ pub struct ContainerStatus {
     pub environment: Option<EnvironmentHash>,
     /// Grace recorded at its creation, for when the applied pod can not be read.
     pub grace: Option<Duration>,
+    /// Whether it was made with a `preStop`, for when the applied pod does not tell.
+    pub has_pre_stop: bool,
     /// What it does.
     pub state: ContainerState,
     /// What is shown of it; one copy for all who look.

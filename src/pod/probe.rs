@@ -1,10 +1,11 @@
 //! Probes as values: which there are, and what is known by them.
 
 use super::ContainerId;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
 /// Which question a probe answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ProbeKind {
     /// `startupProbe`: has it started?
     Startup,

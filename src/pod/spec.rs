@@ -1,11 +1,12 @@
 //! A Pod, resolved: identity given, defaults applied, the parts that decisions need as types.
 
 use super::{
-    ContainerName, ImageRef, PodKey, PodUid, defaults,
+    ContainerName, ImageRef, PodKey, PodUid, ProbeKind, defaults,
     hash::{self, SpecHash},
     restart::{Restart, RestartPolicy},
 };
 use k8s_openapi::api::core::v1 as api;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 /// What identity takes from the node.
@@ -81,7 +82,7 @@ pub struct Container {
 }
 
 /// Part a container plays in its pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ContainerKind {
     /// An init container: runs to completion before the next starts.
     Init,
@@ -216,6 +217,38 @@ struct PodParts<'a> {
 }
 
 impl Container {
+    /// The probe of this kind, as declared.
+    pub fn probe(&self, kind: ProbeKind) -> Option<&api::Probe> {
+        match kind {
+            ProbeKind::Startup => self.api.startup_probe.as_ref(),
+            ProbeKind::Liveness => self.api.liveness_probe.as_ref(),
+            ProbeKind::Readiness => self.api.readiness_probe.as_ref(),
+        }
+    }
+
+    /// `terminationGracePeriodSeconds` of a probe; without it the pod's counts.
+    pub fn probe_grace(&self, kind: ProbeKind) -> Option<Duration> {
+        self.probe(kind)?.termination_grace_period_seconds.map(seconds)
+    }
+
+    /// `lifecycle.postStart`.
+    pub fn post_start(&self) -> Option<&api::LifecycleHandler> {
+        self.api.lifecycle.as_ref()?.post_start.as_ref()
+    }
+
+    /// `lifecycle.preStop`.
+    pub fn pre_stop(&self) -> Option<&api::LifecycleHandler> {
+        self.api.lifecycle.as_ref()?.pre_stop.as_ref()
+    }
+
+    /// A container that no pod declares any more, from what it was made from. Nothing starts it again.
+    pub fn made_from(kind: ContainerKind, written: &api::Container) -> Result<Self, ResolveError> {
+        let mut spec = api::PodSpec { containers: vec![written.clone()], ..Default::default() };
+        defaults::apply(&mut spec);
+        let defaulted = spec.containers.first().unwrap_or(written);
+        Self::resolve(kind, written, defaulted, PodParts { written: &spec, restart_policy: RestartPolicy::Never })
+    }
+
     fn resolve(
         kind: ContainerKind,
         written: &api::Container,

@@ -98,6 +98,7 @@ impl Stage {
                 backoff: None,
                 environment: None,
                 grace: None,
+                has_pre_stop: false,
                 state,
                 record: Arc::new(record),
             },

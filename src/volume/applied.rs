@@ -19,7 +19,7 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// It holds env values.
@@ -29,7 +29,7 @@ const SCHEMA: u32 = 1;
 /// Reads and writes `<root-dir>/pods/<uid>/pod.json`.
 #[derive(Clone, Debug)]
 pub struct AppliedStore {
-    root: PathBuf,
+    pub(super) root: PathBuf,
 }
 
 #[derive(Serialize)]
@@ -62,17 +62,7 @@ impl AppliedStore {
         let path = paths::applied(&self.root, uid).map_err(place.name())?;
         make_private(&directory, place)?;
         let encoded = Encoded { schema: SCHEMA, source: source.into(), pod };
-        let unfinished = path.with_extension("json~new");
-        let write = || -> io::Result<()> {
-            match fs::remove_file(&unfinished) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
-            file.write_all(&serde_json::to_vec(&encoded)?)?;
-            fs::rename(&unfinished, &path)
-        };
-        write().map_err(place.io("write", &path))
+        replace(&path, &encoded).map_err(place.io("write", &path))
     }
 
     /// The manifest last applied; `None` if there is none, or none that can be read.
@@ -82,4 +72,16 @@ impl AppliedStore {
         let decoded: Decoded = serde_json::from_value(value).ok()?;
         (decoded.schema == SCHEMA).then(|| (decoded.pod, decoded.source.into()))
     }
+}
+
+/// Writes JSON in the place of a file, whole or not at all. Not forced to disk.
+pub(super) fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
+    let unfinished = path.with_extension("json~new");
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&unfinished)?;
+    file.write_all(&serde_json::to_vec(content)?)?;
+    fs::rename(&unfinished, path)
 }

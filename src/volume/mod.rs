@@ -10,6 +10,7 @@
 //! mounted there: it is unmounted first, or else stays.
 
 mod applied;
+mod endings;
 mod error;
 mod host_path;
 mod key;

@@ -81,6 +81,11 @@ pub fn applied(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("pod.json"))
 }
 
+/// `<pod>/endings.json`: what of the pod has begun to end.
+pub fn endings(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("endings.json"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,9 @@ pub enum SyncError {
         /// Its owner.
         id: String,
     },
+    /// A lifecycle hook failed.
+    #[error("the lifecycle hook failed")]
+    Hook(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The task ended without an answer; a fault of ours.
     #[error("{verb} ended abnormally: {message}")]
     Aborted {
@@ -61,6 +64,8 @@ impl SyncError {
             (_, PodAction::CreateSandbox { .. } | PodAction::StartSandbox { .. }) => "FailedCreatePodSandBox",
             (_, PodAction::CreateContainer { .. }) => "CreateContainerError",
             (_, PodAction::StartContainer { .. }) => "RunContainerError",
+            (_, PodAction::RunPostStart { .. }) => "FailedPostStartHook",
+            (_, PodAction::RunPreStop { .. }) => "FailedPreStopHook",
             (_, PodAction::StopSandbox { .. } | PodAction::RemoveSandbox { .. }) => "KillPodSandboxError",
             (_, PodAction::RemoveVolumes { .. }) => "FailedUnmount",
             (_, PodAction::StopContainer { .. } | PodAction::RemoveContainer { .. }) => "KillContainerError",

@@ -9,6 +9,7 @@ use crate::{
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
+    probe::{HandlerTarget, Hook, InvalidHandler},
     volume::{VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};
@@ -24,6 +25,8 @@ pub(super) struct Task<E> {
     pub(super) image: Option<Arc<ImageDetails>>,
     /// When the pod's first sandbox was made, if there is one.
     pub(super) pod_started_at: Option<jiff::Timestamp>,
+    /// The lifecycle hook to be run, and where.
+    pub(super) hook: Option<(Result<Hook, InvalidHandler>, HandlerTarget)>,
     pub(super) action: PodAction,
 }
 
@@ -55,6 +58,7 @@ impl<E: Engine> Task<E> {
             PodAction::CreateContainer { name, attempt, backoff, .. } => {
                 self.create_container(name, *attempt, *backoff).await?
             }
+            PodAction::RunPostStart { .. } | PodAction::RunPreStop { .. } => self.run_hook().await?,
             PodAction::StopSandbox { id } => self.stop(id, SANDBOX_GRACE).await?,
             PodAction::StopContainer { id, grace, .. } => self.stop(id, *grace).await?,
             PodAction::RemoveContainer { id, .. } => self.remove(id).await?,
@@ -250,6 +254,18 @@ impl<E: Engine> Task<E> {
         };
         self.shared.engine.remove(id.as_str()).await.map_err(self.failed())?;
         Err(SyncError::Config(Box::new(refused)))
+    }
+
+    /// Runs a lifecycle hook for as long as it takes: the plan knows when it is to be given up.
+    async fn run_hook(&self) -> Result<Done, SyncError> {
+        let Some((hook, target)) = &self.hook else { return Ok(Done::default()) };
+        let hook = hook.as_ref().map_err(|error| SyncError::Hook(Box::new(error.clone())))?;
+        let done = self.shared.handlers.run(hook, target).await;
+        let done = done.map_err(|error| SyncError::Hook(Box::new(error)))?;
+        if done.http_fallback {
+            self.journal().http_fallback(&self.action);
+        }
+        Ok(Done::default())
     }
 
     async fn stop(&self, id: &ContainerId, grace: Duration) -> Result<Done, SyncError> {

@@ -5,9 +5,14 @@
 
 use crate::{
     event::{Happening, Recorder, reason},
-    plan::{Failure, PodAction, PodPlan, Target, WaitingReason},
-    pod::{Container, ContainerKind, ContainerName, ContainerState, ImageRef, ObservedPod, Pod, PodKey, PodUid},
+    plan::{Ending, Failure, PodAction, PodPlan, Target, WaitingReason},
+    pod::{
+        Container, ContainerKind, ContainerName, ContainerState, ContainerStatus, ImageRef, ObservedPod, Pod, PodKey,
+        PodUid,
+    },
+    probe::ProbeReport,
     status,
+    time::Timestamp,
 };
 use std::time::Duration;
 use tracing::info;
@@ -70,6 +75,9 @@ impl<'a> Subject<'a> {
                 let started = started.of(name, self.kind(name)).instance(Some(id.as_str()));
                 self.events.record(started.line("container started"));
             }
+            PodAction::RunPostStart { name, id } | PodAction::RunPreStop { name, id } => {
+                tracing::debug!(pod = %key, uid, container = %name, container_id = %id, "{} is done", action.verb());
+            }
             PodAction::StopContainer { .. } | PodAction::StopSandbox { .. } => {}
             PodAction::RemoveContainer { name, id } => {
                 tracing::debug!(pod = %key, uid, container = %name, container_id = %id, "container removed");
@@ -83,13 +91,40 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Says that something is about to be ended, and why.
-    pub(super) fn begin(&self, action: &PodAction) {
-        if let PodAction::StopContainer { id, name, grace, reason } = action {
-            let message = reason.message(name);
-            let line = format!("{message} (grace {})", humantime::format_duration(*grace));
-            let killing = self.normal(reason::KILLING, message).of(name, self.kind(name));
-            self.events.record(killing.instance(Some(id.as_str())).line(line));
+    /// Says that the end of a container begins, and why.
+    pub(super) fn killing(&self, container: &ContainerStatus, ending: &Ending, now: Timestamp) {
+        let message = ending.reason.message(&container.name);
+        let grace = Duration::from_secs((ending.deadline.since(now) + Duration::from_millis(500)).as_secs());
+        let line = format!("{message} (grace {})", humantime::format_duration(grace));
+        let killing = self.normal(reason::KILLING, message).of(&container.name, container.kind);
+        self.events.record(killing.instance(Some(container.id.as_str())).line(line));
+    }
+
+    /// Says that a lifecycle hook has failed. Never what it said: that may be a secret.
+    pub(super) fn hook_failed(&self, action: &PodAction) {
+        let (name, id, reason, message) = match action {
+            PodAction::RunPostStart { name, id } => (name, id, reason::FAILED_POST_START_HOOK, "PostStartHook failed"),
+            PodAction::RunPreStop { name, id } => (name, id, reason::FAILED_PRE_STOP_HOOK, "PreStopHook failed"),
+            _ => return,
+        };
+        let failed = self.warning(reason, message).of(name, self.kind(name));
+        self.events.record(failed.instance(Some(id.as_str())));
+    }
+
+    /// Says that an HTTPS hook was answered in plain HTTP.
+    pub(super) fn http_fallback(&self, action: &PodAction) {
+        if let PodAction::RunPostStart { name, id } | PodAction::RunPreStop { name, id } = action {
+            let message = "request to HTTPS lifecycle hook got HTTP response, retry with HTTP succeeded";
+            let fallback = self.warning(reason::LIFECYCLE_HTTP_FALLBACK, message).of(name, self.kind(name));
+            self.events.record(fallback.instance(Some(id.as_str())));
+        }
+    }
+
+    /// Says what a probe found out, if that is worth an event.
+    pub(super) fn probed(&self, container: &ContainerStatus, report: &ProbeReport) {
+        if let Some((reason, message)) = report.event() {
+            let probed = self.warning(reason, message).of(&container.name, container.kind);
+            self.events.record(probed.instance(Some(container.id.as_str())));
         }
     }
 
@@ -131,7 +166,9 @@ impl<'a> Subject<'a> {
         match target {
             Target::Image(image) => self.of_image(failed, image),
             Target::Container(_, name) => self.events.record(failed.of(name, self.kind(name))),
-            Target::Sandbox(_) | Target::Instance(_) => self.events.record(failed),
+            Target::Sandbox(_) | Target::Instance(_) | Target::PostStart(_) | Target::PreStop(_) => {
+                self.events.record(failed);
+            }
         }
     }
 

@@ -516,7 +516,9 @@ fn announce(key: &PodKey, wish: &Wish) {
             info!(pod = %key, reason = "NodeShutdown", grace_seconds = grace.as_secs(), "the node shuts down: stopping the pod");
         }
         Wish::Keep => warn!(pod = %key, "the pod's manifest can not be read: it is kept as it runs"),
-        Wish::Terminate(_) => info!(pod = %key, reason = "PodRemoved", "the pod's manifest is gone: ending the pod"),
+        Wish::Terminate(_) => {
+            info!(pod = %key, reason = "PodRemoved", "the pod's manifest is gone: ending the pod");
+        }
     }
 }
 

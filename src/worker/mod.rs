@@ -10,6 +10,8 @@
 //! Workers share no state but [`Shared`]; they are told things by `watch` (the wish, latest wins)
 //! and by a bounded mailbox (hints), and they publish a [`PodSummary`].
 
+mod asking;
+mod ends;
 mod error;
 mod execute;
 mod journal;
@@ -32,6 +34,7 @@ use crate::{
     event::Recorder,
     plan::NodePolicy,
     pod::Objects,
+    probe::Handlers,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
 };
@@ -63,6 +66,8 @@ pub struct Shared<E> {
     pub policy: NodePolicy,
     /// Permits for making and starting.
     pub starts: Semaphore,
+    /// Asks probes and runs lifecycle hooks.
+    pub handlers: Arc<dyn Handlers>,
     /// Where the sandbox image comes from.
     pub sandbox_image: SandboxImage,
 }

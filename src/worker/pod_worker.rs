@@ -1,11 +1,9 @@
 //! The task of one pod: observe, decide, begin, publish, wait.
 
+mod begin;
+
 use super::{
-    Shared, SyncError,
-    execute::{self, Done},
-    journal,
-    picture::Known,
-    summary::PodSummary,
+    Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, picture::Known, summary::PodSummary,
     view::View,
 };
 use crate::{
@@ -92,7 +90,8 @@ pub struct PodWorker<E: Engine> {
     images: ImageStates,
     in_flight: InFlight,
     results: LastResults,
-    terminating: BTreeMap<PodUid, Timestamp>,
+    ends: Ends,
+    asking: Asking,
     tasks: JoinSet<End>,
     handles: BTreeMap<Target, AbortHandle>,
     /// Tells of the objects of the node, among other things.
@@ -145,7 +144,8 @@ impl<E: Engine> PodWorker<E> {
             images: ImageStates::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
-            terminating: BTreeMap::new(),
+            ends: Ends::default(),
+            asking: Asking::default(),
             tasks: JoinSet::new(),
             handles: BTreeMap::new(),
             facts,
@@ -179,10 +179,16 @@ impl<E: Engine> PodWorker<E> {
                 return WorkerEnd::Gone;
             }
             let wake = plan.wake_at;
-            let actions = if is_paused { Vec::new() } else { plan.actions.clone() };
+            if !is_paused {
+                self.ends.begin(&self.shared, &self.key, self.view.pod(), &plan);
+            }
             self.note_plan(plan);
-            for action in actions {
-                self.begin(action);
+            let wanted = self.wanted().cloned();
+            self.asking.follow(&self.shared, &self.plan, self.view.pod(), wanted.as_ref());
+            if !is_paused {
+                for action in self.plan.actions.clone() {
+                    self.begin(action);
+                }
             }
             self.publish();
             let wake = self.paused_until.into_iter().chain(wake).min();
@@ -202,6 +208,7 @@ impl<E: Engine> PodWorker<E> {
                 Ok(()) = self.facts.changed() => {}
                 // Cancel-safe: the end of a task stays in the set until it is taken.
                 Some(end) = self.tasks.join_next_with_id() => self.record(end),
+                report = self.asking.next() => self.asking.record(&self.shared.events, &self.key, self.view.pod(), &report),
                 // Cancel-safe: a message is taken whole or stays.
                 message = self.mailbox.recv() => match message {
                     Some(message) => self.absorb(message),
@@ -220,6 +227,9 @@ impl<E: Engine> PodWorker<E> {
         }
         while let Some(end) = self.tasks.try_join_next_with_id() {
             self.record(end);
+        }
+        while let Some(report) = self.asking.try_next() {
+            self.asking.record(&self.shared.events, &self.key, self.view.pod(), &report);
         }
     }
 
@@ -291,7 +301,11 @@ impl<E: Engine> PodWorker<E> {
         let mut fresher = Vec::new();
         for incarnation in &self.view.pod().incarnations {
             self.volumes.insert(incarnation.uid.clone());
-            if !self.uids.insert(incarnation.uid.clone()) || self.view.has_applied(&incarnation.uid) {
+            if !self.uids.insert(incarnation.uid.clone()) {
+                continue;
+            }
+            self.ends.adopt(&self.shared, incarnation);
+            if self.view.has_applied(&incarnation.uid) {
                 continue;
             }
             let Some((written, source)) = self.shared.applied.load_applied(&incarnation.uid) else { continue };
@@ -305,22 +319,28 @@ impl<E: Engine> PodWorker<E> {
         for pod in fresher {
             self.view.apply(&pod);
         }
-        self.forget_ends();
+        self.ends.forget_gone(self.view.pod(), &self.volumes);
         let pod = self.view.pod();
+        let over = self.ends.observe(pod);
         let exists = |id: &ContainerId| {
             let mut all = pod.incarnations.iter();
             all.any(|i| i.sandboxes.iter().any(|s| s.id == *id) || i.containers.iter().any(|c| c.id == *id))
         };
         self.results.retain(|target, _| match target {
-            Target::Instance(id) => exists(id),
+            Target::Instance(id) | Target::PostStart(id) | Target::PreStop(id) => exists(id),
             Target::Image(_) | Target::Sandbox(_) | Target::Container(..) => true,
         });
-    }
-
-    /// The end of an incarnation is over when nothing of it is left.
-    fn forget_ends(&mut self) {
-        let pod = self.view.pod();
-        self.terminating.retain(|uid, _| pod.incarnation(uid).is_some() || self.volumes.contains(uid));
+        self.asking.forget(&over, exists);
+        let runs = |id: &ContainerId| {
+            let mut all = pod.incarnations.iter().flat_map(|i| &i.containers);
+            all.any(|c| c.id == *id && c.state.may_run())
+        };
+        // A hook of a container that has ended has nothing to run beside.
+        let idle = self.handles.iter().filter(|(target, _)| match target {
+            Target::PostStart(id) | Target::PreStop(id) => !runs(id),
+            Target::Image(_) | Target::Sandbox(_) | Target::Container(..) | Target::Instance(_) => false,
+        });
+        idle.for_each(|(_, handle)| handle.abort());
     }
 
     fn take_wish(&mut self) {
@@ -363,7 +383,7 @@ impl<E: Engine> PodWorker<E> {
     /// An edit that restarts nothing takes effect at once, and must outlive us; labels can not change.
     fn note_applied(&mut self) {
         let Desired::Run(pod) = &self.desired else { return };
-        if self.noted.as_ref().is_some_and(|n| Arc::ptr_eq(n, pod)) || self.terminating.contains_key(&pod.uid) {
+        if self.noted.as_ref().is_some_and(|n| Arc::ptr_eq(n, pod)) || self.ends.doomed().contains(&pod.uid) {
             return;
         }
         let Some(incarnation) = self.view.pod().incarnation(&pod.uid) else { return };
@@ -410,17 +430,16 @@ impl<E: Engine> PodWorker<E> {
             volumes: &self.volumes,
             in_flight: &self.in_flight,
             results: &self.results,
-            terminating: &self.terminating,
             references: &self.references,
+            terminating: self.ends.doomed(),
+            endings: self.ends.containers(),
+            probes: self.asking.verdicts(),
+            hooks: self.asking.hooks(),
             policy: &self.shared.policy,
         })
     }
 
     fn note_plan(&mut self, plan: PodPlan) {
-        let now = self.shared.clock.now();
-        for uid in &plan.terminating {
-            self.terminating.entry(uid.clone()).or_insert(now);
-        }
         self.journal(self.uid(), self.wanted()).waiting(&self.plan, &plan);
         self.plan = plan;
     }
@@ -434,7 +453,8 @@ impl<E: Engine> PodWorker<E> {
         }
     }
 
-    fn wanted(&self) -> Option<&Pod> {
+    /// The pod that is wanted.
+    fn wanted(&self) -> Option<&Arc<Pod>> {
         match &self.desired {
             Desired::Run(pod) => Some(pod),
             Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
@@ -442,94 +462,15 @@ impl<E: Engine> PodWorker<E> {
     }
 
     /// Whom what is said happens to.
-    fn journal<'a>(&'a self, uid: Option<&'a PodUid>, pod: Option<&'a Pod>) -> journal::Subject<'a> {
-        journal::Subject { events: &self.shared.events, key: &self.key, uid, pod }
-    }
-
-    /// Begins an action as a task.
-    fn begin(&mut self, action: PodAction) {
-        let pod = match &self.desired {
-            Desired::Run(pod) => Some(pod.clone()),
-            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
-        };
-        let (uid, pod) = self.subject(&action, pod);
-        let Some(uid) = uid else { return };
-        self.uids.insert(uid.clone());
-        if matches!(action, PodAction::CreateSandbox { .. }) {
-            self.volumes.insert(uid.clone());
-        }
-        self.journal(Some(&uid), pod.as_deref()).begin(&action);
-        debug!(pod = %self.key, %uid, action = action.verb(), "begun");
-        let target = action.target();
-        let sandboxes = self.view.pod().incarnation(&uid).map(|i| i.sandboxes.as_slice()).unwrap_or_default();
-        let pod_started_at = sandboxes.iter().filter_map(|s| s.pod_start.wall).min();
-        let task = execute::Task {
-            shared: self.shared.clone(),
-            key: self.key.clone(),
-            uid,
-            pod,
-            sandbox: self.sandbox_of(&action),
-            image: self.image_of(&action),
-            pod_started_at,
-            action: action.clone(),
-        };
-        self.in_flight.insert(target.clone(), action);
-        let labelled = target.clone();
-        let handle = self.tasks.spawn(async move { (labelled, task.run().await) });
-        self.handles.insert(target, handle);
-    }
-
-    /// Whose action it is: the incarnation, and the spec it is made from.
-    fn subject(&self, action: &PodAction, desired: Option<Arc<Pod>>) -> (Option<PodUid>, Option<Arc<Pod>>) {
-        let uid = match action {
-            PodAction::CreateSandbox { uid, .. }
-            | PodAction::StartSandbox { uid, .. }
-            | PodAction::RemoveSandbox { uid, .. }
-            | PodAction::RemoveVolumes { uid }
-            | PodAction::CreateContainer { uid, .. }
-            | PodAction::StartContainer { uid, .. } => Some(uid.clone()),
-            PodAction::EnsureImage { .. } => desired.as_ref().map(|p| p.uid.clone()).or(self.uid().cloned()),
-            PodAction::StopSandbox { id } => self.owner(|i| i.sandboxes.iter().any(|s| s.id == *id)),
-            PodAction::StopContainer { id, .. } | PodAction::RemoveContainer { id, .. } => {
-                self.owner(|i| i.containers.iter().any(|c| c.id == *id))
-            }
-        };
-        // An old incarnation that is kept alive is made from what it runs with.
-        let of_uid = |uid: &PodUid| {
-            desired.filter(|p| p.uid == *uid).or_else(|| match &self.view.pod().incarnation(uid)?.applied {
-                AppliedPod::Known(pod) => Some(pod.clone()),
-                AppliedPod::Unreadable(_) => None,
-            })
-        };
-        let pod = uid.as_ref().and_then(of_uid);
-        (uid, pod)
-    }
-
-    fn owner(&self, holds: impl Fn(&crate::pod::Incarnation) -> bool) -> Option<PodUid> {
-        self.view.pod().incarnations.iter().find(|i| holds(i)).map(|i| i.uid.clone())
-    }
-
-    fn sandbox_of(&self, action: &PodAction) -> Option<crate::pod::Sandbox> {
-        let PodAction::CreateContainer { uid, sandbox, .. } = action else { return None };
-        self.view.pod().incarnation(uid)?.sandboxes.iter().find(|s| s.id == *sandbox).cloned()
-    }
-
-    /// The image of a container that is to be made; each is looked up anew for the next one.
-    fn image_of(&mut self, action: &PodAction) -> Option<Arc<crate::engine::ImageDetails>> {
-        let PodAction::CreateContainer { uid, name, .. } = action else { return None };
-        let (_, pod) = self.subject(
-            action,
-            match &self.desired {
-                Desired::Run(pod) if pod.uid == *uid => Some(pod.clone()),
-                Desired::Run(_) | Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
-            },
-        );
-        self.images.remove(&pod?.container(name)?.image)
+    fn journal<'a>(&'a self, uid: Option<&'a PodUid>, pod: Option<&'a Arc<Pod>>) -> journal::Subject<'a> {
+        journal::Subject { events: &self.shared.events, key: &self.key, uid, pod: pod.map(|pod| &**pod) }
     }
 
     /// Takes in the end of a task.
     fn record(&mut self, end: Result<(tokio::task::Id, End), tokio::task::JoinError>) {
         let (target, result) = match end {
+            // One that was superseded may have ended by itself just before.
+            Ok((id, (target, _))) if self.handles.get(&target).is_none_or(|h| h.id() != id) => return,
             Ok((_, ended)) => ended,
             Err(failed) => {
                 let target = self.handles.iter().find(|(_, h)| h.id() == failed.id()).map(|(t, _)| t.clone());
@@ -545,6 +486,12 @@ impl<E: Engine> PodWorker<E> {
         };
         self.handles.remove(&target);
         let Some(action) = self.in_flight.remove(&target) else { return };
+        if let (Some(ended), Err(error)) = (self.asking.hook_ended(&action, result.is_ok()), &result) {
+            let uid = self.owner(|i| i.containers.iter().any(|c| c.id == ended));
+            self.journal(uid.as_ref(), self.wanted()).hook_failed(&action);
+            debug!(pod = %self.key, container_id = %ended, "{}", report(error));
+            return;
+        }
         match result {
             Ok(done) => {
                 self.results.remove(&target);
@@ -552,7 +499,7 @@ impl<E: Engine> PodWorker<E> {
                 | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } = &action
                 {
                     self.volumes.remove(uid);
-                    self.forget_ends();
+                    self.ends.forget_gone(self.view.pod(), &self.volumes);
                 }
                 done.touched.into_iter().for_each(|id| self.view.mark(id));
                 if let Some((reference, image)) = done.image {
@@ -575,7 +522,12 @@ impl<E: Engine> PodWorker<E> {
             PodAction::EnsureImage { .. }
             | PodAction::CreateSandbox { .. }
             | PodAction::RemoveVolumes { .. }
-            | PodAction::CreateContainer { .. } => {}
+            | PodAction::CreateContainer { .. }
+            | PodAction::RunPostStart { .. }
+            | PodAction::RunPreStop { .. } => {}
+        }
+        if let PodAction::StopContainer { id, .. } = action {
+            self.ends.forget(id);
         }
         if error.is_unavailable() {
             debug!(pod = %self.key, "waiting for the engine: {}", report(error));
@@ -616,8 +568,8 @@ impl<E: Engine> PodWorker<E> {
             observed: self.view.pod(),
             plan: &self.plan,
             results: &self.results,
-            probes: None,
-            is_ending: &|incarnation| self.terminating.contains_key(&incarnation.uid),
+            probes: Some(self.asking.verdicts()),
+            is_ending: &|incarnation| self.ends.doomed().contains(&incarnation.uid),
             previous: self.picture.as_ref().map(|p| &*p.0),
             now: self.shared.clock.wall(),
         };

@@ -7,6 +7,7 @@ use crate::{
     pod::{AppliedPod, ContainerId, ContainerState, ExitReason, ObservedPod, Pod, PodKey, PodUid},
     time::Clock,
 };
+use k8s_openapi::api::core::v1 as api;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -25,6 +26,14 @@ pub(super) struct View {
 impl View {
     pub(super) fn pod(&self) -> &ObservedPod {
         &self.pod
+    }
+
+    /// What a container was made from, as its label says.
+    pub(super) fn made_from(&self, id: &ContainerId) -> Option<&api::Container> {
+        match self.seen.get(id)? {
+            Observed::Container { written, .. } => written.as_deref().ok(),
+            Observed::Sandbox { .. } | Observed::Unreadable { .. } => None,
+        }
     }
 
     /// Look at this container again.

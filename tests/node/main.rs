@@ -6,6 +6,7 @@
 // Stories and their helpers are not themselves test functions, where these would be allowed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod asked;
 mod by_hand;
 mod crash;
 mod engine_away;

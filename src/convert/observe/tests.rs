@@ -102,6 +102,7 @@ fn a_container_reads_back_as_it_was_made() {
                 backoff: Some(Duration::from_secs(10)),
                 environment: None,
                 grace: Some(Duration::from_secs(7)),
+                has_pre_stop: false,
                 state: ContainerState::Running { started_at: timestamp_of(at(0)) },
                 record: Arc::new(Record {
                     started_at: Some(at(0)),

@@ -37,6 +37,13 @@ pub(super) fn labels(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
+pub(super) fn hook(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if written.value.get("tcpSocket").is_some() {
+        let reason = "Kubernetes takes tcpSocket in a hook and fails to run it; use exec, httpGet or sleep";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
 pub(super) fn dns_policy(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if !matches!(text(written), "Default" | "None") {
         found.push(written.verdict(Approximated, "there is no cluster DNS: it means Default, the node's own resolver"));

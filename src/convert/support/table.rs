@@ -9,9 +9,7 @@ use super::{
 const OK: Rule = Always(Honoured, "");
 /// What only an API server or a scheduler acts on; a kubelet ignores it in a static pod too.
 const CLUSTER: Rule = Always(Honoured, "has no effect on a static pod, as on a kubelet");
-const PROBE: Rule =
-    Always(Warned, "valid, but not acted on yet: the container counts as started and ready while it runs");
-const HOOK: Rule = Always(Refused, "hooks are not run yet, and data may depend on them; remove it");
+const HOOK: Rule = Depends("exec, httpGet and sleep", checks::hook);
 const OBJECT_VOLUME: Rule =
     Always(Refused, "this kind of volume is not built yet; put the files on the node and use hostPath");
 const STORAGE: Rule =
@@ -178,7 +176,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].lifecycle.postStart", HOOK),
     ("spec.containers[].lifecycle.preStop", HOOK),
     ("spec.containers[].lifecycle.stopSignal", OK),
-    ("spec.containers[].livenessProbe", PROBE),
+    ("spec.containers[].livenessProbe", OK),
     ("spec.containers[].name", OK),
     ("spec.containers[].ports", Inside),
     ("spec.containers[].ports[]", Inside),
@@ -187,7 +185,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].ports[].hostPort", OK),
     ("spec.containers[].ports[].name", OK),
     ("spec.containers[].ports[].protocol", OK),
-    ("spec.containers[].readinessProbe", PROBE),
+    ("spec.containers[].readinessProbe", OK),
     ("spec.containers[].resizePolicy", Always(Approximated, "an edit of resources always restarts the container")),
     ("spec.containers[].resources", Inside),
     ("spec.containers[].resources.claims", Always(Refused, "there is no device driver to claim from; remove it")),
@@ -202,7 +200,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ),
     ("spec.containers[].restartPolicyRules[].exitCodes", OK),
     ("spec.containers[].securityContext", Inside),
-    ("spec.containers[].startupProbe", PROBE),
+    ("spec.containers[].startupProbe", OK),
     ("spec.containers[].stdin", OK),
     ("spec.containers[].stdinOnce", OK),
     ("spec.containers[].terminationMessagePath", OK),

@@ -156,8 +156,8 @@ fn verdicts() {
             ],
         ),
         (
-            "containers: [{name: c, image: i, livenessProbe: {tcpSocket: {port: 1}}, lifecycle: {preStop: {sleep: {seconds: 1}}}}]",
-            &[("spec.containers[0].lifecycle.preStop", Refused), ("spec.containers[0].livenessProbe", Warned)],
+            "containers: [{name: c, image: i, livenessProbe: {tcpSocket: {port: 1}}, lifecycle: {postStart: {tcpSocket: {port: 1}}, preStop: {sleep: {seconds: 1}}}}]",
+            &[("spec.containers[0].lifecycle.postStart", Refused)],
         ),
         (
             "containers: [{name: c, image: i}, {name: d, image: i, env: [{name: A}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k}}}]}]",
@@ -181,7 +181,7 @@ fn verdicts() {
         ),
         (
             "initContainers: [{name: a, image: i, restartPolicy: Never}, {name: b, image: i, readinessProbe: {exec: {command: [x]}}, ports: [{containerPort: 1, hostPort: 1}]}], containers: [{name: c, image: i}]",
-            &[("spec.initContainers[1].ports[0].hostPort", Warned), ("spec.initContainers[1].readinessProbe", Warned)],
+            &[("spec.initContainers[1].ports[0].hostPort", Warned)],
         ),
         (
             "containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v, readOnly: true, recursiveReadOnly: Enabled}, {name: v, mountPath: /w, readOnly: true, recursiveReadOnly: IfPossible}]}], volumes: [{name: v}]",

@@ -13,7 +13,7 @@ fn edits_that_restart_nothing() {
                     let probe = "{tcpSocket: {port: 80}}";
                     r.edit("app").liveness_probe = Some(serde_yaml::from_str(probe).unwrap());
                 },
-                "",
+                "probe app-0 Liveness",
             ),
             ("labels", |r| r.written.metadata.labels = Some(BTreeMap::from([("tier".into(), "front".into())])), ""),
             ("the grace", |r| r.spec().termination_grace_period_seconds = Some(300), ""),

@@ -364,6 +364,8 @@ fn a_finished_pod_is_put_to_rest() {
                 "sidecars end, the last first, with their grace",
                 |_| {},
                 "StopContainer tail tail-0, 30s, PodFinished
+                 ends mesh-0 +30s, PodFinished
+                 wake +30s
                  finished",
             ),
             (

@@ -1,5 +1,6 @@
 //! Tables in the kubelet's style: a base round, a sentence that changes it, the whole plan.
 
+mod asked;
 mod deadline;
 mod edit;
 mod init;
@@ -44,8 +45,11 @@ struct Round {
     volumes: BTreeSet<PodUid>,
     in_flight: InFlight,
     results: LastResults,
-    terminating: BTreeMap<PodUid, Timestamp>,
     references: ReferenceStates,
+    terminating: BTreeSet<PodUid>,
+    endings: Endings,
+    probes: ProbeVerdicts,
+    hooks: HookStates,
     policy: NodePolicy,
 }
 
@@ -84,6 +88,9 @@ impl Round {
             results: &self.results,
             terminating: &self.terminating,
             references: &self.references,
+            endings: &self.endings,
+            probes: &self.probes,
+            hooks: &self.hooks,
             policy: &self.policy,
         })
     }
@@ -98,8 +105,11 @@ impl Round {
             volumes: BTreeSet::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
-            terminating: BTreeMap::new(),
             references: ReferenceStates::new(),
+            terminating: BTreeSet::new(),
+            endings: Endings::new(),
+            probes: ProbeVerdicts::new(),
+            hooks: HookStates::new(),
             policy: NodePolicy::default(),
         }
     }
@@ -143,6 +153,11 @@ impl Round {
     }
 
     fn begin(&mut self, action: PodAction) {
+        if let PodAction::StopContainer { id, grace, reason, .. } = &action
+            && !self.endings.contains_key(id)
+        {
+            self.ends(id.as_str(), NOW + *grace, *reason);
+        }
         self.in_flight.insert(action.target(), action);
     }
 
@@ -170,14 +185,25 @@ impl Round {
         self.written.metadata.uid = Some(uid.into());
     }
 
-    /// The end of the incarnation began so long ago.
+    /// The end of the incarnation began so long ago, and with it that of all that runs in it.
     fn doomed(&mut self, uid: &str, seconds_ago: u64) {
-        self.terminating.insert(uid.into(), ago(seconds_ago));
+        self.terminating.insert(uid.into());
+        let Some(incarnation) = self.observed.incarnation(&uid.into()) else { return };
+        let running: Vec<_> = incarnation.containers.iter().filter(|c| c.state.may_run()).cloned().collect();
+        for container in running {
+            let grace = container.grace.unwrap_or(seconds(30));
+            self.ends(container.id.as_str(), ago(seconds_ago) + grace, StopReason::PodRemoved);
+        }
+    }
+
+    /// The end of this container has begun.
+    fn ends(&mut self, id: &str, deadline: Timestamp, reason: StopReason) {
+        self.endings.insert(id.into(), Ending { deadline, reason, progress: EndingProgress::Begun });
     }
 
     /// The manifest was removed; its end began so long ago.
     fn removed(&mut self, seconds_ago: u64) {
-        self.desired = Some(Desired::Terminate(StopReason::PodRemoved));
+        self.desired = Some(remove());
         self.doomed("a", seconds_ago);
     }
 
@@ -265,6 +291,7 @@ fn instance(pod: &Pod, name: &str, attempt: u32, state: ContainerState) -> Conta
         backoff: None,
         environment: None,
         grace: Some(pod.grace),
+        has_pre_stop: container.pre_stop().is_some(),
         state,
         record: Arc::default(),
     }
@@ -313,6 +340,11 @@ fn stop(id: &str, name: &str) -> PodAction {
 
 fn pull(image: &str) -> PodAction {
     PodAction::EnsureImage { image: image.into(), policy: PullPolicy::IfNotPresent }
+}
+
+/// The manifest is gone.
+fn remove() -> Desired {
+    Desired::Terminate(StopReason::PodRemoved)
 }
 
 fn new_container(name: &str, image: &str) -> api::Container {

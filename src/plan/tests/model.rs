@@ -41,7 +41,7 @@ struct Task {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) now: Timestamp,
-    tape: Tape,
+    pub(super) tape: Tape,
     wanted: Wanted,
     pub(super) desired: Desired,
     /// The truth, and what the worker last saw of it.
@@ -62,7 +62,12 @@ pub(super) struct World {
     /// The directories that are there, and those the worker knows of.
     pub(super) disk: BTreeSet<PodUid>,
     volumes: BTreeSet<PodUid>,
-    pub(super) terminating: BTreeMap<PodUid, Timestamp>,
+    pub(super) terminating: BTreeSet<PodUid>,
+    pub(super) endings: Endings,
+    pub(super) probes: ProbeVerdicts,
+    pub(super) hooks: HookStates,
+    /// Probes that are asked, and when they have their verdict.
+    pub(super) asked: BTreeMap<ProbeKey, Timestamp>,
     policy: NodePolicy,
     pub(super) story: Vec<String>,
 }
@@ -88,13 +93,17 @@ impl World {
             results: LastResults::new(),
             disk: BTreeSet::new(),
             volumes: BTreeSet::new(),
-            terminating: BTreeMap::new(),
+            terminating: BTreeSet::new(),
+            endings: Endings::new(),
+            probes: ProbeVerdicts::new(),
+            hooks: HookStates::new(),
+            asked: BTreeMap::new(),
             policy: NodePolicy::default(),
             story: Vec::new(),
         }
     }
 
-    fn tell(&mut self, what: &str) {
+    pub(super) fn tell(&mut self, what: &str) {
         let at = self.now.since(NOW);
         self.story.push(format!("{at:?} {what}"));
     }
@@ -115,6 +124,9 @@ impl World {
             results: &self.results,
             terminating: &self.terminating,
             references: &ReferenceStates::new(),
+            endings: &self.endings,
+            probes: &self.probes,
+            hooks: &self.hooks,
             policy: &self.policy,
         })
     }
@@ -147,23 +159,31 @@ impl World {
         }
         let there = |uid: &PodUid| self.view.incarnations.iter().any(|i| i.uid == *uid);
         self.volumes.extend(self.view.incarnations.iter().map(|i| i.uid.clone()));
-        self.terminating.retain(|uid, _| there(uid) || self.volumes.contains(uid));
+        self.terminating.retain(|uid| there(uid) || self.volumes.contains(uid));
         self.applied.retain(|uid, _| there(uid));
         if let Desired::Run(pod) = &self.desired
-            && !self.terminating.contains_key(&pod.uid)
+            && !self.terminating.contains(&pod.uid)
             && let Some(own) = self.view.incarnations.iter_mut().find(|i| i.uid == pod.uid)
         {
             own.applied = AppliedPod::Known(pod.clone());
             self.applied.insert(pod.uid.clone(), pod.clone());
         }
+        self.forget_asked();
+    }
+
+    /// The worker lets go of an action; what it has asked of the engine goes on.
+    pub(super) fn give_up(&mut self, target: &Target) {
+        if self.in_flight.remove(target).is_some() {
+            self.tasks.iter_mut().filter(|t| t.action.target() == *target).for_each(|t| t.awaited = false);
+        }
     }
 
     /// The worker's part after a plan.
     pub(super) fn begin(&mut self, plan: &PodPlan) {
-        for uid in &plan.terminating {
-            self.terminating.entry(uid.clone()).or_insert(self.now);
-        }
+        self.terminating.extend(plan.terminating.iter().cloned());
+        self.note_asked(plan);
         for action in &plan.actions {
+            self.supersede(action);
             let pod = action.makes_for().and_then(|uid| match &self.desired {
                 Desired::Run(pod) if pod.uid == *uid => Some(pod.clone()),
                 _ => self.applied.get(uid).cloned(),
@@ -210,7 +230,8 @@ impl World {
         }
         let tasks = self.tasks.iter().map(|t| t.effect_at.unwrap_or(t.reply_at));
         let ends = self.ends.values().map(|(at, _)| *at);
-        let Some(next) = tasks.chain(ends).chain(wake_at).min() else {
+        let verdicts = self.asked.values().copied();
+        let Some(next) = tasks.chain(ends).chain(verdicts).chain(wake_at).min() else {
             if self.seen != self.truth {
                 // The periodic look.
                 self.must_look = true;
@@ -225,6 +246,7 @@ impl World {
         self.now = self.now.max(next);
         self.effects();
         self.replies();
+        self.answer();
         let due: Vec<_> =
             self.ends.iter().filter(|(_, (at, _))| *at <= self.now).map(|(id, (_, c))| (id.clone(), *c)).collect();
         for (id, code) in due {
@@ -254,6 +276,12 @@ impl World {
             self.must_look = true;
             let target = task.action.target();
             self.in_flight.remove(&target);
+            if self.hook_ended(&task.action, task.succeeds).is_some() {
+                continue;
+            }
+            if let (PodAction::StopContainer { id, .. }, false) = (&task.action, task.succeeds) {
+                self.endings.remove(id);
+            }
             if task.succeeds {
                 self.results.remove(&target);
                 match &task.action {
@@ -331,6 +359,7 @@ impl World {
                 true
             }
             PodAction::StartContainer { id, .. } => self.start(id),
+            PodAction::RunPostStart { .. } | PodAction::RunPreStop { .. } => true,
             PodAction::StopContainer { id, grace, .. } => {
                 let code = if *grace == Duration::ZERO { 137 } else { self.tape.pick(&[143, 0, 137]) };
                 self.end(id, code);
@@ -480,6 +509,13 @@ impl World {
         self.images.clear();
         self.in_flight.clear();
         self.results.clear();
-        self.terminating.clear();
+        self.hooks.clear();
+        self.probes.clear();
+        self.asked.clear();
+        if self.tape.one_in(4) {
+            // The notes on the disk are lost.
+            self.terminating.clear();
+            self.endings.clear();
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What holds for every pod, whatever happens: plans against a model of the engine.
 
 use super::{
+    asked,
     model::{Tape, World},
     wanted::Wanted,
     *,
@@ -32,14 +33,17 @@ fn wanted() -> impl Strategy<Value = Wanted> {
     let policy = prop_oneof![Just("Always"), Just("OnFailure"), Just("Never")];
     let grace = prop_oneof![Just(30), Just(0), Just(5)];
     let init = proptest::collection::vec(any::<bool>(), 0..4);
-    (policy, grace, any::<bool>(), init, 1..4u8).prop_map(|(policy, grace, given_uid, init, apps)| Wanted {
-        policy,
-        grace,
-        sandbox: 0,
-        given_uid,
-        init,
-        apps: (0..apps).map(|n| (n, 1)).collect(),
-    })
+    (policy, grace, any::<bool>(), init, 1..4u8, any::<u8>()).prop_map(
+        |(policy, grace, given_uid, init, apps, asked)| Wanted {
+            policy,
+            grace,
+            sandbox: 0,
+            given_uid,
+            init,
+            apps: (0..apps).map(|n| (n, 1)).collect(),
+            asked,
+        },
+    )
 }
 
 /// Plays a story to its quiet end.
@@ -79,23 +83,29 @@ fn fail(world: &World, plan: &PodPlan, wrong: &str) -> TestCaseError {
     TestCaseError::fail(format!("{wrong}\n  {story}\nplanned\n  {}\nseen\n  {view}", text::plan(plan).join("\n  ")))
 }
 
-fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
+pub(super) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(wrong()) }
 }
 
 fn check_plan(world: &World, plan: &PodPlan) -> Result<(), String> {
     ensure(*plan == world.plan_at(world.now), || "the same input gives another plan".into())?;
+    asked::check(world, plan)?;
     ensure(plan.wake_at.is_none_or(|at| at > world.now), || "it wakes in the past".into())?;
     for (i, action) in plan.actions.iter().enumerate() {
         let others = || world.in_flight.values().chain(&plan.actions[..i]);
-        let clash = others().find(|o| {
+        let is_shorter = |o: &PodAction| {
+            // A stop may be asked for again with an earlier end.
+            let both = [o, action].map(|a| matches!(a, PodAction::StopContainer { .. }));
+            both == [true; 2] && action.instance().is_some_and(|id| plan.endings.contains_key(id))
+        };
+        let clash = others().filter(|o| !is_shorter(o)).find(|o| {
             o.target() == action.target() || (action.instance().is_some() && o.instance() == action.instance())
         });
         ensure(clash.is_none(), || format!("{} clashes with {}", text::action(action), text::action(clash.unwrap())))?;
         if let Some(uid) = action.makes_for() {
             let other = others().filter(|o| is_container_start(o) || o.makes_for().is_some_and(|u| u != uid));
             ensure(other.count() == 0 || !is_container_start(action), || "two starts at once".into())?;
-            let terminating = world.terminating.contains_key(uid) || plan.terminating.contains(uid);
+            let terminating = world.terminating.contains(uid) || plan.terminating.contains(uid);
             ensure(!terminating, || "something is made for a pod that ends".into())?;
             let mut rivals = world.view.incarnations.iter().filter(|i| i.uid != *uid && may_run(i));
             ensure(rivals.next().is_none(), || "two incarnations at once".into())?;
@@ -143,6 +153,7 @@ fn check_action(world: &World, plan: &PodPlan, action: &PodAction) -> Result<(),
             let rivals = owner(id)?.containers.iter().filter(|c| c.name == *name && c.state.may_run());
             ensure(rivals.count() == 0, || "another instance may run".into())
         }
+        PodAction::RunPostStart { .. } | PodAction::RunPreStop { .. } => asked::check_hook(world, plan, action),
         PodAction::StopContainer { id, grace, reason, .. } => {
             let incarnation = owner(id)?;
             let container = incarnation.containers.iter().find(|c| c.id == *id).ok_or("it is no container")?;
@@ -211,14 +222,16 @@ fn check_stop(
         Desired::Run(_) | Desired::Terminate(_) | Desired::Leave => whole,
     };
     let ends = plan.terminating.contains(&incarnation.uid);
-    let elapsed = world.terminating.get(&incarnation.uid).map_or(Duration::ZERO, |since| world.now.since(*since));
     let is_sidecar = container.kind == ContainerKind::Sidecar;
-    let due = if is_sidecar && ends { whole.saturating_sub(elapsed) } else { whole };
+    let due = asked::due(world, plan, &container.id).ok_or("its end is not noted")?;
     ensure(grace == due.max(seconds(2)), || format!("its grace is {due:?}, of {whole:?}"))?;
+    let begun = world.endings.get(&container.id).filter(|begun| begun.progress == EndingProgress::Begun);
+    let own = matches!(reason, StopReason::FailedProbe { .. });
+    ensure(begun.is_some() || due == whole || own, || format!("it is given {due:?} of {whole:?}"))?;
     let alive = |c: &&ContainerStatus| c.state.may_run() && c.id != container.id;
     let whole_pod_ends =
         ends || [StopReason::PodFinished, StopReason::SandboxChanged, StopReason::NodeShutdown].contains(&reason);
-    if is_sidecar && whole_pod_ends && (elapsed < whole || !ends) {
+    if is_sidecar && whole_pod_ends && !due.is_zero() {
         let place =
             |name: &ContainerName| applied.as_ref().and_then(|pod| pod.containers.iter().position(|c| c.name == *name));
         let before = |c: &ContainerStatus| c.kind != ContainerKind::Sidecar || place(&c.name) > place(&container.name);
@@ -240,7 +253,7 @@ fn check_stop(
         StopReason::PodChanged => match &world.desired {
             // What is stopped first is stopped only for a pod that can start, or one that has begun.
             Desired::Run(pod) => {
-                world.terminating.contains_key(&incarnation.uid)
+                world.terminating.contains(&incarnation.uid)
                     || images_here(pod)
                     || world.view.incarnation(&pod.uid).is_some_and(may_run)
                     || world.view.incarnations.iter().filter(|i| may_run(i)).count() > 1
@@ -268,7 +281,13 @@ fn check_stop(
         StopReason::Superseded => {
             incarnation.containers.iter().any(|c| c.name == container.name && c.attempt > container.attempt)
         }
+        StopReason::FailedProbe { kind, .. } => {
+            world.probes.get(&(container.id.clone(), kind)) == Some(&crate::pod::ProbeVerdict::Failure)
+        }
+        StopReason::FailedPostStartHook => world.hooks.get(&container.id) == Some(&HookState::PostStartFailed),
     };
+    // What has begun to end goes on.
+    let justified = justified || begun.is_some_and(|begun| begun.reason == reason);
     ensure(justified, || "nothing justifies it".into())
 }
 

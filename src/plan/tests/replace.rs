@@ -156,7 +156,7 @@ fn the_new_pod_starts_when_nothing_old_may_run() {
             (
                 "a third one is wanted: the doomed one goes on ending",
                 |r| r.wanted_uid("c"),
-                "StopContainer app app-0, 30s, PodChanged
+                "StopContainer app app-0, 20s, PodChanged
                  app waits: ContainerCreating
                  terminating a",
             ),
@@ -313,7 +313,7 @@ fn of_several_old_pods_one_is_kept() {
                     r.observed.incarnations[1].containers[0].state = running(60);
                     r.doomed("z", 1);
                 },
-                "StopContainer app z-app-0, 30s, PodChanged
+                "StopContainer app z-app-0, 29s, PodChanged
                  app waits: ErrImagePull until +8s
                  terminating z
                  wake +8s",

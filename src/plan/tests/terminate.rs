@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn removal_step_by_step() {
     let mut round = Round::running(two_apps());
-    round.desired = Some(Desired::Terminate(StopReason::PodRemoved));
+    round.desired = Some(remove());
     check(
         &round,
         &[
@@ -152,6 +152,7 @@ fn what_is_there_in_odd_states_ends_too() {
                 |r| {
                     r.incarnation().sandboxes.clear();
                     r.incarnation().applied = AppliedPod::Unreadable("the sandbox is gone".into());
+                    r.endings.clear();
                     r.container("app").grace = Some(seconds(45));
                     r.container("log").grace = None;
                 },
@@ -211,7 +212,7 @@ fn removal_while_something_is_under_way() {
                     r.forget("log");
                     r.begin(create("log", 0));
                 },
-                "StopContainer app app-0, 30s, PodRemoved
+                "StopContainer app app-0, 29s, PodRemoved
                  terminating a",
             ),
             (
@@ -254,15 +255,20 @@ fn sidecars_end_after_the_apps_in_reverse_order() {
             (
                 "apps first; the sidecars' turn comes at the end of the grace at the latest",
                 |_| {},
-                "StopContainer app app-0, 30s, PodRemoved
+                "StopContainer app app-0, 20s, PodRemoved
                  terminating a
                  wake +20s",
             ),
             (
                 "the removal is new",
-                |r| r.terminating.clear(),
+                |r| {
+                    r.terminating.clear();
+                    r.endings.clear();
+                },
                 "StopContainer app app-0, 30s, PodRemoved
                  terminating a
+                 ends mesh-0 +30s, PodRemoved
+                 ends tail-0 +30s, PodRemoved
                  wake +30s",
             ),
             (
@@ -306,11 +312,14 @@ fn sidecars_end_after_the_apps_in_reverse_order() {
                 "no grace: sidecars wait for a second all the same",
                 |r| {
                     r.terminating.clear();
+                    r.endings.clear();
                     r.spec().termination_grace_period_seconds = Some(0);
                     r.incarnation().applied = AppliedPod::Known(resolve(&r.written));
                 },
                 "StopContainer app app-0, 2s, PodRemoved
                  terminating a
+                 ends mesh-0 +1s, PodRemoved
+                 ends tail-0 +1s, PodRemoved
                  wake +1s",
             ),
             (
@@ -327,12 +336,14 @@ fn sidecars_end_after_the_apps_in_reverse_order() {
                 |r| {
                     r.incarnation().applied = AppliedPod::Unreadable("cut short".into());
                     r.forget("app");
+                    r.endings.clear();
                     r.container("mesh").grace = Some(seconds(60));
                     r.container("tail").grace = None;
                 },
-                "StopContainer mesh mesh-0, 50s, PodRemoved
+                "StopContainer mesh mesh-0, 60s, PodRemoved
                  terminating a
-                 wake +20s",
+                 ends tail-0 +30s, PodRemoved
+                 wake +30s",
             ),
         ],
     );
@@ -348,7 +359,7 @@ fn removed_and_added_again() {
             (
                 "its end goes on",
                 |_| {},
-                "StopContainer app app-0, 30s, PodChanged
+                "StopContainer app app-0, 20s, PodChanged
                  app waits: ContainerCreating
                  terminating a",
             ),
@@ -497,7 +508,8 @@ fn a_node_shutdown_ends_processes_and_keeps_all_else() {
                     r.container("app").state = exited(0, 60, 1);
                     r.begin(stop("log-0", "log"));
                 },
-                "",
+                "StopContainer log log-0, 20s, NodeShutdown
+                 ends log-0 +20s, DefinitionChanged",
             ),
             (
                 "all have ended: the sandbox stops, the records stay",

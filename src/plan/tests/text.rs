@@ -5,16 +5,30 @@ use super::*;
 /// All of a plan: actions in their order, then what waits, ends and wakes.
 pub(super) fn plan(plan: &PodPlan) -> Vec<String> {
     // Taken apart by name, so that a new field can not be forgotten here.
-    let PodPlan { actions, waiting, terminating, wake_at, stale, finished, deadline_exceeded, done } = plan;
+    let PodPlan { actions, waiting, terminating, endings, probes, wake_at, stale, finished, deadline_exceeded, done } =
+        plan;
     let mut lines: Vec<String> = actions.iter().map(action).collect();
     lines.extend(waiting.iter().map(|(name, reason)| format!("{name} waits: {}", waiting_reason(reason))));
     lines.extend(terminating.iter().map(|uid| format!("terminating {uid}")));
+    lines.extend(endings.iter().filter_map(|(id, ending)| unsaid(actions, id, ending)));
+    lines.extend(probes.iter().map(|(id, kind)| format!("probe {id} {kind}")));
     lines.extend(wake_at.map(|at| format!("wake {}", time(at))));
     lines.extend(stale.iter().map(|name| format!("{name} is stale")));
     lines.extend(finished.then(|| "finished".to_owned()));
     lines.extend(deadline_exceeded.then(|| "deadline exceeded".to_owned()));
     lines.extend(done.then(|| "done".to_owned()));
     lines
+}
+
+/// An end that begins, unless the action on the container says the same.
+fn unsaid(actions: &[PodAction], id: &ContainerId, ending: &Ending) -> Option<String> {
+    let Ending { deadline, reason, progress } = ending;
+    let said = actions.iter().any(|action| {
+        matches!(action, PodAction::StopContainer { id: of, grace, reason: why, .. }
+            if of == id && why == reason && NOW + *grace == (*deadline).max(NOW + seconds(2)))
+    });
+    let progress = if *progress == EndingProgress::Over { ", over" } else { "" };
+    (!said).then(|| format!("ends {id} {}, {reason:?}{progress}", time(*deadline)))
 }
 
 pub(super) fn action(action: &PodAction) -> String {
@@ -32,6 +46,7 @@ pub(super) fn action(action: &PodAction) -> String {
         }
         PodAction::StartContainer { uid, name, id } => format!("{verb} {uid} {name} {id}"),
         PodAction::StopContainer { id, name, grace, reason } => format!("{verb} {name} {id}, {grace:?}, {reason:?}"),
+        PodAction::RunPostStart { id, name } | PodAction::RunPreStop { id, name } => format!("{verb} {name} {id}"),
         PodAction::RemoveContainer { id, name } => format!("{verb} {name} {id}"),
     }
 }

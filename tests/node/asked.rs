@@ -1,0 +1,227 @@
+//! Probes and lifecycle hooks, and the moments of an end, from what the containers themselves have noted.
+
+use crate::{node::Node, support::eventually};
+use std::{fs, path::PathBuf};
+
+/// A pod of busybox containers that see the node's scratch directory as `/log`.
+struct Written {
+    name: &'static str,
+    grace: u32,
+    policy: &'static str,
+    init: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl Written {
+    fn manifest(&self, node: &Node) -> String {
+        let list = |field: &str, all: &[String]| match all {
+            [] => String::new(),
+            all => format!("  {field}:\n{}", all.concat()),
+        };
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {}}}\nspec:\n  restartPolicy: {}\n  \
+             terminationGracePeriodSeconds: {}\n  volumes: [{{name: log, hostPath: {{path: {}}}}}]\n{}{}",
+            self.name,
+            self.policy,
+            self.grace,
+            node.path("").display(),
+            list("initContainers", &self.init),
+            list("containers", &self.containers)
+        )
+    }
+}
+
+/// A busybox container that runs a script; `more` is more of its fields.
+fn busybox(name: &str, script: &str, more: &str) -> String {
+    format!(
+        "  - name: {name}\n    image: kl-test/busybox:1\n    command: [sh, -c, \"{script}\"]\n    \
+         volumeMounts: [{{name: log, mountPath: /log}}]\n{more}"
+    )
+}
+
+/// Notes the moment of its stop signal, and goes on noting that it lives.
+fn stubborn(name: &str) -> String {
+    format!(
+        "trap 'cat /proc/uptime >> /log/{name}.term' TERM; while true; do cat /proc/uptime > /log/{name}.new; \
+         cat /log/{name}.new > /log/{name}.alive; sleep 0.1; done"
+    )
+}
+
+/// Seconds since the boot, as containers see them too.
+fn uptime() -> f64 {
+    seconds(&fs::read_to_string("/proc/uptime").unwrap())[0]
+}
+
+fn seconds(text: &str) -> Vec<f64> {
+    text.lines().filter_map(|line| line.split_whitespace().next()?.parse().ok()).collect()
+}
+
+/// The moments noted in a file, once there is one.
+async fn noted(node: &Node, file: &str) -> Vec<f64> {
+    let path: PathBuf = node.path(file);
+    eventually(&format!("{file} is written"), || async {
+        let moments = seconds(&fs::read_to_string(&path).ok()?);
+        (!moments.is_empty()).then_some(moments)
+    })
+    .await
+}
+
+#[track_caller]
+fn assert_between(what: &str, value: f64, from: f64, to: f64) {
+    assert!((from..=to).contains(&value), "{what}: {value:.2} s is not between {from} and {to}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pre_stop_then_the_signal_then_the_end_all_in_one_grace() {
+    let Some(node) = Node::running().await else { return };
+    let hook = "    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/a.hook; sleep 2']}}}\n";
+    let pod = Written {
+        name: "end",
+        grace: 6,
+        policy: "Always",
+        init: vec![],
+        containers: vec![busybox("a", &stubborn("a"), hook)],
+    };
+    node.declare("end.yaml", &pod.manifest(&node));
+    noted(&node, "a.alive").await;
+    let asked = uptime();
+    node.withdraw("end.yaml");
+    node.nothing_left().await;
+    let (hook, term, alive) =
+        (noted(&node, "a.hook").await, noted(&node, "a.term").await, noted(&node, "a.alive").await);
+    assert_eq!((hook.len(), term.len()), (1, 1), "{hook:?} {term:?}");
+    assert_between("preStop", hook[0] - asked, 0.0, 3.0);
+    assert_between("the signal after preStop", term[0] - hook[0], 2.0, 5.0);
+    assert_between("the last sign of life", alive[0] - asked, 5.7, 9.0);
+    node.said("Stopping container a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grace_outlives_the_daemon_in_the_middle_of_pre_stop() {
+    let Some(node) = Node::running().await else { return };
+    let hook = "    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/a.hook; sleep 60']}}}\n";
+    let pod = Written {
+        name: "end",
+        grace: 8,
+        policy: "Always",
+        init: vec![],
+        containers: vec![busybox("a", &stubborn("a"), hook)],
+    };
+    node.declare("end.yaml", &pod.manifest(&node));
+    noted(&node, "a.alive").await;
+    node.withdraw("end.yaml");
+    let hooked = noted(&node, "a.hook").await[0];
+    eventually("some of the grace is over", || async { (uptime() > hooked + 3.0).then_some(()) }).await;
+    node.kill().await;
+    // Put back meanwhile: what has begun to end ends all the same, and then it begins anew.
+    node.declare(
+        "end.yaml",
+        &pod.manifest(&node).replace("metadata: {name: end}", "metadata: {name: end, labels: {a: b}}"),
+    );
+    node.start();
+    let term = noted(&node, "a.term").await;
+    assert_between("the signal", term[0] - hooked, 7.3, 11.0);
+    assert_eq!(noted(&node, "a.hook").await.len(), 2, "preStop runs at least once to its end, or to that of the grace");
+    node.runs("end", "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn liveness_restarts_and_readiness_does_not() {
+    let Some(node) = Node::running().await else { return };
+    let probes = "    livenessProbe: {exec: {command: [ls, /log/alive]}, periodSeconds: 1, failureThreshold: 2}\n    \
+                  readinessProbe: {exec: {command: [ls, /log/ready]}, periodSeconds: 1, failureThreshold: 1}\n";
+    let pod = Written {
+        name: "web",
+        grace: 3,
+        policy: "OnFailure",
+        init: vec![],
+        // It ends with success when asked to, and is started again all the same.
+        containers: vec![busybox("a", "trap 'exit 0' TERM; while true; do sleep 0.1; done", probes)],
+    };
+    fs::write(node.path("alive"), "").unwrap();
+    node.declare("web.yaml", &pod.manifest(&node));
+    let (first, sandbox) = (node.runs("web", "a").await, node.runs("web", "POD").await);
+    node.said("Readiness probe failed").await;
+    assert_eq!(node.runs("web", "a").await, first, "readiness restarts nothing");
+    fs::remove_file(node.path("alive")).unwrap();
+    node.said("Liveness probe failed").await;
+    let second = node.replaced("web", "a", &first).await;
+    fs::write(node.path("alive"), "").unwrap();
+    node.said("Container a failed liveness probe, will be restarted").await;
+    assert_eq!(node.restart_count(&second).await, 1);
+    assert_eq!(node.runs("web", "POD").await, sandbox);
+    // A probe that is edited restarts nothing and is asked at once.
+    fs::write(node.path("edited"), "").unwrap();
+    node.declare("web.yaml", &pod.manifest(&node).replace("/log/alive", "/log/edited"));
+    node.said("manifest changed").await;
+    let now = node.runs("web", "a").await;
+    fs::remove_file(node.path("edited")).unwrap();
+    node.replaced("web", "a", &now).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn post_start_holds_back_those_after_it_and_its_failure_does_not() {
+    let Some(node) = Node::running().await else { return };
+    let idle = "trap 'exit 0' TERM; cat /proc/uptime > /log/NAME.start; while true; do sleep 0.1; done";
+    let run = |name: &str, script: &str| {
+        let hook = format!("    lifecycle: {{postStart: {{exec: {{command: [sh, -c, '{script}']}}}}}}\n");
+        busybox(name, &idle.replace("NAME", name), if script.is_empty() { "" } else { &hook })
+    };
+    let pod = Written {
+        name: "web",
+        grace: 2,
+        policy: "Never",
+        init: vec![],
+        containers: vec![run("a", "sleep 2; cat /proc/uptime > /log/a.hooked"), run("b", "exit 3"), run("c", "")],
+    };
+    node.declare("web.yaml", &pod.manifest(&node));
+    node.runs("web", "c").await;
+    node.said("PostStartHook failed").await;
+    let (hooked, next) = (noted(&node, "a.hooked").await[0], noted(&node, "b.start").await[0]);
+    assert!(next >= hooked, "b began at {next}, and the hook of a ended at {hooked}");
+    eventually("b has ended for good", || async { node.find("web", "b").await.is_none().then_some(()) }).await;
+    node.runs("web", "a").await;
+    // A hook that hangs keeps nothing from ending.
+    let hangs = pod.manifest(&node).replace("name: web", "name: hangs").replace("sleep 2;", "sleep 600;");
+    node.declare("hangs.yaml", &hangs);
+    node.runs("hangs", "a").await;
+    let asked = uptime();
+    node.withdraw("hangs.yaml");
+    node.withdraw("web.yaml");
+    node.nothing_left().await;
+    assert_between("the end", uptime() - asked, 0.0, 15.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sidecars_start_before_the_apps_and_end_after_them() {
+    let Some(node) = Node::running().await else { return };
+    let sidecar = "    restartPolicy: Always\n    startupProbe: {exec: {command: [ls, /log/go]}, periodSeconds: 1, \
+                   failureThreshold: 60}\n    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime > \
+                   /log/s.hook']}}}\n";
+    let quick =
+        |name: &str| format!("trap 'cat /proc/uptime > /log/{name}.term; exit 0' TERM; while true; do sleep 0.1; done");
+    let slow = "trap 'cat /proc/uptime > /log/a.term; sleep 2; cat /proc/uptime > /log/a.end; exit 0' TERM; \
+                cat /proc/uptime > /log/a.start; while true; do sleep 0.1; done";
+    let pod = Written {
+        name: "mesh",
+        grace: 20,
+        policy: "Always",
+        init: vec![busybox("s", &quick("s"), sidecar)],
+        containers: vec![busybox("a", slow, "")],
+    };
+    node.declare("mesh.yaml", &pod.manifest(&node));
+    node.runs("mesh", "s").await;
+    node.said("Startup probe failed").await;
+    assert!(node.find("mesh", "a").await.is_none(), "the app waits for the sidecar's startup probe");
+    fs::write(node.path("go"), "").unwrap();
+    node.runs("mesh", "a").await;
+    noted(&node, "a.start").await;
+    let asked = uptime();
+    node.withdraw("mesh.yaml");
+    node.nothing_left().await;
+    let moment = |file: &str| seconds(&fs::read_to_string(node.path(file)).unwrap())[0];
+    assert_between("the sidecar's preStop", moment("s.hook") - asked, 0.0, 2.0);
+    assert_between("the app's signal", moment("a.term") - asked, 0.0, 2.0);
+    assert!(moment("s.term") >= moment("a.end"), "the sidecar is signalled when the app has ended");
+    assert_between("the sidecar's signal", moment("s.term") - asked, 2.0, 12.0);
+}
