@@ -4,7 +4,7 @@ use crate::{
     api::{self, ApiServer, ApiState},
     convert::{InstanceId, NodeFacts, SupportPolicy},
     engine::docker::DockerEngine,
-    event::Recorder,
+    event::{EventType, Recorder, reason},
     exit::ExitStatus,
     lock::{self, LockError},
     manifest::{
@@ -81,12 +81,14 @@ pub async fn run(
     let (summary_tx, summary) = watch::channel(NodeSummary::default());
     let options = ManagerOptions { sync_frequency: settings.sync_frequency, max_pods: settings.max_pods };
     let api = ApiState { shared: shared.clone(), summary: summary.clone(), snapshots: handle.snapshots.clone() };
+    let starting = shared.clone();
     let manager = PodManager::new(shared, options, handle.snapshots.clone(), summary_tx, detach.clone());
     info!(
         version = env!("CARGO_PKG_VERSION"), node = settings.node_name,
         manifests = %settings.pod_manifest_path.display(), engine = settings.docker_endpoint,
         root_dir = %settings.root_dir.display(), "kubelet-lite started"
     );
+    starting.events.keep_of_node(&settings.node_name, EventType::Normal, reason::STARTING, "Starting kubelet-lite.");
     let watcher = tokio::spawn(watcher.run(detach.clone()));
     let (shutdown_tx, shutdown) = watch::channel(Shutdown::No);
     let manager = tokio::spawn(manager.with_shutdown(settings.shutdown.clone(), shutdown).run());

@@ -14,8 +14,9 @@ mod server;
 mod socket;
 
 pub use answer::ApiState;
+pub use route::MANIFESTS;
 pub use server::{ApiServer, BindError};
 pub use socket::places;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

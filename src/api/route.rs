@@ -7,7 +7,7 @@ use super::{
 use hyper::Method;
 
 /// Path of the state of the manifest directory, which the Kubernetes API has no object for.
-pub(super) const MANIFESTS: &str = "/apis/kubelet-lite.io/v1alpha1/manifests";
+pub const MANIFESTS: &str = "/apis/kubelet-lite.io/v1alpha1/manifests";
 
 /// Fields by which pods can be selected.
 const POD_FIELDS: [&str; 9] = [

@@ -38,10 +38,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 /// A daemon without its process: the manager over these manifests, and the API.
-struct Daemon {
+pub(crate) struct Daemon {
     place: PathBuf,
     detach: CancellationToken,
     summary: watch::Receiver<NodeSummary>,
+    clock: Clock,
     _snapshots: watch::Sender<Arc<Snapshot>>,
     _home: TempDir,
 }
@@ -52,15 +53,16 @@ impl Drop for Daemon {
     }
 }
 
-const WEB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec:\n  containers:\n  - \
+pub(crate) const WEB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, labels: {app: web}}\nspec:\n  containers:\n  - \
                    {name: web, image: 'web:1', imagePullPolicy: Never}\n";
-const JOB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: job, namespace: batch}\nspec:\n  restartPolicy: Never\n  \
+pub(crate) const JOB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: job, namespace: batch}\nspec:\n  restartPolicy: Never\n  \
                    containers:\n  - {name: job, image: 'web:1', terminationMessagePolicy: FallbackToLogsOnError}\n";
 
 impl Daemon {
-    async fn start(manifests: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(manifests: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
+        // Everything happens at one moment, or soon after it.
+        let clock = Clock::simulated("2027-01-15T08:00:00Z".parse().unwrap());
         let engine = FakeEngine::new(&clock).for_instance(home.path().to_str().unwrap());
         for image in ["pause:1", "web:1"] {
             engine.add_image(image);
@@ -76,7 +78,7 @@ impl Daemon {
             volumes: VolumeManager::new(home.path()),
             applied: AppliedStore::new(home.path()),
             events: Recorder::new(clock.clone()),
-            clock,
+            clock: clock.clone(),
             policy: NodePolicy::default(),
             starts: Semaphore::new(PARALLEL_STARTS),
             sandbox_image: SandboxImage::Named("pause:1".into()),
@@ -100,11 +102,35 @@ impl Daemon {
         let place = places(None, home.path()).remove(0);
         let server = ApiServer::bind(std::slice::from_ref(&place)).await.unwrap();
         tokio::spawn(server.run(state, detach.clone()));
-        Self { place, detach, summary, _snapshots: snapshots, _home: home }
+        Self { place, detach, summary, clock, _snapshots: snapshots, _home: home }
+    }
+
+    /// Where no daemon listens.
+    pub(crate) fn nowhere() -> Self {
+        let summary = watch::channel(NodeSummary::default()).1;
+        Self {
+            place: "/nowhere/kubelet-lite.sock".into(),
+            detach: CancellationToken::new(),
+            summary,
+            clock: Clock::system(),
+            _snapshots: watch::channel(Arc::default()).0,
+            _home: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Hours after its start, so that no age is on the edge.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        let start = "2027-01-15T08:00:00Z".parse::<jiff::Timestamp>().unwrap();
+        assert!(self.clock.wall().duration_since(start) < jiff::SignedDuration::from_secs(240), "the machine is stuck");
+        start + jiff::SignedDuration::from_secs(3 * 3600 + 1800)
     }
 
     /// Waits until all workers have nothing to do.
-    async fn settled(mut self, pods: usize) -> Self {
+    pub(crate) async fn settled(mut self, pods: usize) -> Self {
         let done =
             |s: &NodeSummary| s.pods.len() == pods && s.pods.values().all(|p| p.quiet && (p.ready || p.finished));
         let waited = tokio::time::timeout(Duration::from_secs(60), self.summary.wait_for(done)).await.is_ok();

@@ -10,6 +10,7 @@ pub use args::{Connection, DescribeArgs, EventsArgs, GetArgs, OutputFormat, Reso
 
 use crate::{
     api::{
+        MANIFESTS,
         client::{self, ClientError},
         places,
     },
@@ -200,7 +201,7 @@ fn nothing_found(scope: &Scope) -> String {
 
 /// Who looks for a pod that is missing should learn why it is.
 async fn note_refusals(daemon: &Daemon, notes: &mut impl Write) -> Result<(), QueryError> {
-    let manifests: Manifests = daemon.ask(output::MANIFESTS, &[]).await?;
+    let manifests: Manifests = daemon.ask(MANIFESTS, &[]).await?;
     for note in manifests.notes() {
         writeln!(notes, "{note}")?;
     }
@@ -244,17 +245,17 @@ async fn get_manifests(args: &GetArgs, out: &mut impl Write) -> Result<(), Query
     let daemon = Daemon::of(&args.connection)?;
     match args.output {
         None | Some(OutputFormat::Wide) => {
-            let manifests: Manifests = daemon.ask(output::MANIFESTS, &[]).await?;
+            let manifests: Manifests = daemon.ask(MANIFESTS, &[]).await?;
             out.write_all(manifests.table(!args.no_headers).as_bytes())?;
         }
         Some(OutputFormat::Name) => {
-            let manifests: Manifests = daemon.ask(output::MANIFESTS, &[]).await?;
+            let manifests: Manifests = daemon.ask(MANIFESTS, &[]).await?;
             for name in manifests.names() {
                 writeln!(out, "manifest/{name}")?;
             }
         }
         Some(format) => {
-            let manifests: Value = daemon.ask(output::MANIFESTS, &[]).await?;
+            let manifests: Value = daemon.ask(MANIFESTS, &[]).await?;
             output::objects(vec![manifests], true, format, out)?;
         }
     }
@@ -314,3 +315,6 @@ async fn events(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::Write;
 
-/// Where the daemon tells of the manifest directory.
-pub(super) const MANIFESTS: &str = "/apis/kubelet-lite.io/v1alpha1/manifests";
 /// Most refused files that are named beside a table of pods.
 const NOTES: usize = 3;
 

@@ -75,6 +75,7 @@ fn reading<'a>(
     let mut own = instances(picture).filter(|instance| instance.name == *name);
     let newest = own.next();
     let previous = own.find(|instance| instance.state.is_exited());
+    let previous = previous.or(picture.lost.get(name));
     let held = picture.waiting.get(name);
     let on_its_way = || Shown::Waiting {
         reason: held.and_then(|w| w.reason).unwrap_or(creating(picture)),
@@ -82,7 +83,7 @@ fn reading<'a>(
     };
     let (shown, last) = match newest.map(|instance| (instance, &instance.state)) {
         None if kind == ContainerKind::Init && was_initialized(picture) => (Shown::Completed, None),
-        None => (on_its_way(), None),
+        None => (on_its_way(), previous),
         Some((_, ContainerState::Created)) => (on_its_way(), previous),
         Some((instance, ContainerState::Running { .. })) => (Shown::Running(instance), previous),
         Some((instance, ContainerState::Unknown)) => (Shown::Lost(instance), previous),

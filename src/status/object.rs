@@ -180,15 +180,7 @@ fn state(reading: &Reading<'_>, messages: &Messages) -> api::ContainerState {
             state.running = Some(api::ContainerStateRunning { started_at: instance.record.started_at.map(time) });
         }
         Shown::Terminated(instance) => state.terminated = Some(terminated(instance, messages)),
-        Shown::Lost(instance) => {
-            state.terminated = Some(api::ContainerStateTerminated {
-                exit_code: LOST_EXIT_CODE,
-                reason: Some("ContainerStatusUnknown".into()),
-                message: Some("The container could not be located when the pod was terminated".into()),
-                container_id: Some(docker_id(instance.id.as_str())),
-                ..api::ContainerStateTerminated::default()
-            });
-        }
+        Shown::Lost(instance) => state.terminated = Some(lost(instance)),
         Shown::Completed => {
             state.terminated = Some(api::ContainerStateTerminated {
                 reason: Some("Completed".into()),
@@ -204,14 +196,20 @@ fn state(reading: &Reading<'_>, messages: &Messages) -> api::ContainerState {
     state
 }
 
+/// The end of what nobody saw end.
+fn lost(instance: &ContainerStatus) -> api::ContainerStateTerminated {
+    api::ContainerStateTerminated {
+        exit_code: LOST_EXIT_CODE,
+        reason: Some("ContainerStatusUnknown".into()),
+        message: Some("The container could not be located any more. The container used to be Running".into()),
+        container_id: Some(docker_id(instance.id.as_str())),
+        ..api::ContainerStateTerminated::default()
+    }
+}
+
 fn terminated(instance: &ContainerStatus, messages: &Messages) -> api::ContainerStateTerminated {
     let record = &instance.record;
-    let (code, reason) = match instance.state {
-        ContainerState::Exited { code, reason, .. } => (code, reason.as_str()),
-        ContainerState::Created | ContainerState::Running { .. } | ContainerState::Unknown => {
-            (i64::from(LOST_EXIT_CODE), "ContainerStatusUnknown")
-        }
-    };
+    let ContainerState::Exited { code, reason, .. } = instance.state else { return lost(instance) };
     // The engine's own words come first.
     let said = messages.get(&instance.id).map(String::as_str).unwrap_or_default();
     let words: Vec<&str> = [record.error.as_str(), said].into_iter().filter(|text| !text.is_empty()).collect();
@@ -220,7 +218,7 @@ fn terminated(instance: &ContainerStatus, messages: &Messages) -> api::Container
     let finished = record.finished_at.or(record.created_at).map(|end| started.map_or(end, |start| end.max(start)));
     api::ContainerStateTerminated {
         exit_code: i32::try_from(code).unwrap_or(i32::MAX),
-        reason: Some(reason.to_owned()),
+        reason: Some(reason.as_str().to_owned()),
         message: Some(words.join(": ")).filter(|message| !message.is_empty()),
         started_at: started.map(time),
         finished_at: finished.map(time),

@@ -19,6 +19,8 @@ pub struct PodPicture {
     pub sandboxes: Vec<Sandbox>,
     /// What the engine has of its containers, the newest first for each name.
     pub containers: Vec<ContainerStatus>,
+    /// Instances that ran when they were last seen, and whose records are gone: somebody has removed them.
+    pub lost: BTreeMap<ContainerName, ContainerStatus>,
     /// Why containers that should run do not.
     pub waiting: BTreeMap<ContainerName, Waiting>,
     /// What is known by probes; `None` where none are made, and a container that runs counts as ready.
@@ -47,6 +49,23 @@ impl PodPicture {
         self
     }
 
+    /// This picture with what was lost since `previous`. What was lost before is remembered until another
+    /// instance of the same container has ended.
+    #[must_use]
+    pub fn with_losses(mut self, previous: Option<&Self>) -> Self {
+        let Some(previous) = previous.filter(|p| p.uid == self.uid && self.ending.is_none()) else { return self };
+        let newest = |name: &ContainerName| previous.containers.iter().find(|c| c.name == *name);
+        for container in self.pod.iter().flat_map(|pod| &pod.containers) {
+            let own = || self.containers.iter().filter(|c| c.name == container.name);
+            let vanished = newest(&container.name).filter(|c| c.state.is_running() && own().all(|o| o.id != c.id));
+            let known = previous.lost.get(&container.name).filter(|_| !own().any(|c| c.state.is_exited()));
+            if let Some(lost) = vanished.or(known) {
+                self.lost.insert(container.name.clone(), lost.clone());
+            }
+        }
+        self
+    }
+
     /// Whether condition `Ready` is true.
     pub fn is_ready(&self) -> bool {
         self.conditions.is_true(super::READY)
@@ -69,6 +88,7 @@ impl PartialEq for PodPicture {
             pod,
             sandboxes,
             containers,
+            lost,
             waiting,
             probes,
             created,
@@ -85,7 +105,7 @@ impl PartialEq for PodPicture {
         same_manifest
             && (key, uid, created, ending) == (&other.key, &other.uid, &other.created, &other.ending)
             && (finished, deadline_exceeded) == (&other.finished, &other.deadline_exceeded)
-            && (sandboxes, containers) == (&other.sandboxes, &other.containers)
+            && (sandboxes, containers, lost) == (&other.sandboxes, &other.containers, &other.lost)
             && (waiting, probes, message) == (&other.waiting, &other.probes, &other.message)
             && *conditions == other.conditions
     }

@@ -71,6 +71,7 @@ impl Stage {
             pod: Some(pod),
             sandboxes: vec![sandbox],
             containers: Vec::new(),
+            lost: BTreeMap::new(),
             waiting: BTreeMap::new(),
             probes: None,
             created: wall(0),
@@ -535,4 +536,22 @@ fn addresses() {
     shared.picture.sandboxes[0].ips.clear();
     assert_eq!(of(&shared), (host.clone(), host, 1));
     assert!(shared.picture.clone().settled(None, wall(1)).conditions.is_true("PodReadyToStartContainers"));
+}
+
+#[test]
+fn what_was_removed_by_hand_is_not_forgotten() {
+    let step = |stage: Stage, before: &PodPicture| Stage { picture: stage.picture.with_losses(Some(before)) };
+    let running = Stage::new(ONE).running("app", 0, 1);
+    let gone = step(Stage::new(ONE), &running.picture);
+    assert_eq!(
+        gone.short(),
+        "Running; not Ready,ContainersReady\napp - x0: ContainerCreating, last ContainerStatusUnknown 137"
+    );
+    let again = step(Stage::new(ONE).running("app", 1, 9), &gone.picture);
+    assert_eq!(again.short(), "Running; not any\napp ready x1: running, last ContainerStatusUnknown 137");
+    let ended = step(Stage::new(ONE).exited("app", 1, 2).running("app", 2, 12), &again.picture);
+    assert_eq!(ended.short(), "Running; not any\napp ready x2: running, last Error 2");
+    // What has ended before its record was removed was seen.
+    let tidied = step(Stage::new(ONE).running("app", 3, 15), &Stage::new(ONE).exited("app", 2, 0).picture);
+    assert_eq!(tidied.short(), "Running; not any\napp ready x3: running");
 }

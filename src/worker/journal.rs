@@ -172,8 +172,9 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Says what is new between two observations: what ended.
-    pub(super) fn changes(&self, before: &ObservedPod, after: &ObservedPod) {
+    /// Says what is new between two observations: what ended. `is_over` tells of an incarnation whose sandbox
+    /// is let go on purpose.
+    pub(super) fn changes(&self, before: &ObservedPod, after: &ObservedPod, is_over: &dyn Fn(&PodUid) -> bool) {
         for incarnation in &after.incarnations {
             let old = before.incarnation(&incarnation.uid);
             for container in &incarnation.containers {
@@ -189,7 +190,7 @@ impl<'a> Subject<'a> {
             }
             for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_exited()) {
                 let was = old.and_then(|o| o.sandboxes.iter().find(|s| s.id == sandbox.id)).map(|s| &s.state);
-                if was.is_some_and(ContainerState::may_run) {
+                if was.is_some_and(ContainerState::may_run) && !is_over(&incarnation.uid) {
                     let message = "Pod sandbox changed, it will be killed and re-created.";
                     let changed =
                         Happening::warning(self.key, Some(&incarnation.uid), reason::SANDBOX_CHANGED, message);

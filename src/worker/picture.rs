@@ -49,6 +49,7 @@ impl Known<'_> {
             pod: shown.cloned(),
             sandboxes: incarnation.map(|i| i.sandboxes.clone()).unwrap_or_default(),
             containers: incarnation.map(|i| i.containers.clone()).unwrap_or_default(),
+            lost: BTreeMap::new(),
             waiting: BTreeMap::new(),
             probes: self.probes.cloned(),
             created: self.now,
@@ -68,7 +69,7 @@ impl Known<'_> {
                 picture.waiting = held;
             }
         }
-        Some(picture.settled(previous, self.now))
+        Some(picture.with_losses(previous).settled(previous, self.now))
     }
 
     fn held(&self, wanted: &Pod) -> BTreeMap<ContainerName, Waiting> {

@@ -286,7 +286,9 @@ impl<E: Engine> PodWorker<E> {
         let shared = &self.shared;
         match self.view.observe(&shared.engine, &self.key, &instance, &shared.clock).await {
             Ok(()) => {
-                self.journal(None, None).changes(&before, self.view.pod());
+                let done = self.plan.finished || self.plan.deadline_exceeded;
+                let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
+                self.journal(None, None).changes(&before, self.view.pod(), &is_over);
                 self.adopt_applied();
             }
             Err(error) => {

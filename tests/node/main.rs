@@ -16,5 +16,6 @@ mod life;
 mod node;
 mod objects;
 mod signals;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;

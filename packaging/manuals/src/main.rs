@@ -13,11 +13,12 @@ use std::{fs, io, path::Path};
 /// Section of the manual: administration.
 const SECTION: &str = "8";
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("/etc/kubernetes/manifests", "Manifests of the pods to run: *.yaml, *.yml, *.json."),
     ("/etc/kubernetes/kubelet-lite.yaml", "Configuration of the packaged service, a KubeletConfiguration."),
     ("/etc/default/kubelet-lite", "More flags for the packaged service."),
     ("/var/lib/kubelet-lite", "Volumes and state of the pods (--root-dir)."),
+    ("/run/kubelet-lite/kubelet-lite.sock", "Where this daemon answers `get` and its like (--api-socket)."),
     ("/var/run/docker.sock", "Where the Docker Engine listens (--docker-endpoint)."),
 ];
 
