@@ -303,7 +303,7 @@ spec:
   - name: see
     image: kl-test/busybox:1
     env: [{{name: DIRECTORY, value: shares}}]
-    command: [sh, -c, 'cat /proc/1/comm /by-path /by-name/file > /out/see.tmp; touch /read-only/x || echo read-only >> /out/see.tmp; until busybox pgrep -f other-[n]ame > /dev/null; do sleep 1; done; echo sees-other >> /out/see.tmp; \
+    command: [sh, -c, 'cat /proc/1/comm /by-path /by-name/file > /out/see.tmp; touch /read-only/x || echo read-only >> /out/see.tmp; until cat /proc/*/cmdline | busybox grep -q other-[n]ame; do sleep 1; done; echo sees-other >> /out/see.tmp; \
       echo shm > /dev/shm/file; busybox mv /out/see.tmp /out/see; exec sleep 3600']
     volumeMounts:
     - {{name: out, mountPath: /out}}
