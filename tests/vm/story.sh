@@ -137,7 +137,7 @@ web=$(id_of web) db=$(id_of db)
 on 'dpkg --remove kubelet-lite' | grep -q 'docker stop' || fail "not said how to end the pods"
 same "a removal of the package"
 on 'rm /etc/kubernetes/manifests/*.yaml; dpkg --purge kubelet-lite' >/dev/null || fail "purge"
-left=$(on 'docker ps -aq --filter label=io.kubelet-lite.managed-by; ls -d /var/lib/kubelet-lite /run/kubelet-lite /etc/kubernetes /etc/default/kubelet-lite 2>/dev/null; grep kubelet-lite /proc/mounts' || true)
+left=$(on 'docker ps -aq --filter label=io.kubelet-lite.managed-by; ls -d /var/lib/kubelet-lite /run/kubelet-lite /etc/kubernetes /etc/default/kubelet-lite 2>/dev/null; grep ' /var/lib/kubelet-lite' /proc/mounts' || true)
 [ -z "$left" ] || fail "left after the purge: $left"
 on 'test -s /srv/db/stopped-cleanly' || fail "the purge did not stop the database cleanly"
 tell "nothing is left after the purge, and the database was stopped cleanly"
