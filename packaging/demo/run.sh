@@ -145,7 +145,7 @@ prepare() {
 	tail=$!
 }
 
-# The examples use ports 18080 to 18083; in the copy, others if one of these is taken or another demo
+# The examples use ports 18080 to 18084; in the copy, others if one of these is taken or another demo
 # is about to take them. That one also has another node name, and so other container names.
 pick_ports() {
 	local prefix port free hold
@@ -153,20 +153,20 @@ pick_ports() {
 		exec {hold}>"/tmp/kubelet-lite-demo.$prefix.lock"
 		flock -n "$hold" || continue
 		lock=/tmp/kubelet-lite-demo.$prefix.lock
-		hello=${prefix}0 shared=${prefix}1 info=${prefix}2 sidecar=${prefix}3 free=yes
-		for port in $hello $shared $info $sidecar; do
+		hello=${prefix}0 shared=${prefix}1 info=${prefix}2 sidecar=${prefix}3 config=${prefix}4 free=yes
+		for port in $hello $shared $info $sidecar $config; do
 			if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then free=; fi
 		done
 		if [ -n "$free" ]; then
 			[ $prefix = 1808 ] || node=demo-$prefix
-			[ $prefix = 1808 ] || sed -i "s/\b1808\([0-3]\)\b/$prefix\1/" "$manifests"/*
+			[ $prefix = 1808 ] || sed -i "s/\b1808\([0-4]\)\b/$prefix\1/" "$manifests"/*
 			return 0
 		fi
 		rm -f "$lock"
 		exec {hold}>&-
 	done
 	lock=
-	fail "ports 18080 to 18083 and their like are all taken on this node"
+	fail "ports 18080 to 18084 and their like are all taken on this node"
 }
 
 all_answer() {
@@ -175,6 +175,9 @@ all_answer() {
 	wait_for 60 "http://127.0.0.1:$info/os-release answers: the node's network and a file of it" \
 		page_has "$info/os-release" ID=
 	wait_for 60 "http://127.0.0.1:$sidecar/ answers: an init container, a sidecar, an app" page_has "$sidecar/" prepared
+	wait_for 60 "http://127.0.0.1:$config/ answers: a page from a ConfigMap" page_has "$config/" "from a ConfigMap"
+	wait_for 60 "its script knows the ConfigMap's greeting and the Secret's file" \
+		page_has "$config/cgi-bin/door" "welcome: the password has 11 characters"
 }
 
 interactive() {
@@ -219,6 +222,11 @@ auto() {
 	wait_for 30 "http://127.0.0.1:$hello/ says good morning" page_has "$hello/" "good morning"
 	[ "$(container hello POD)" = "$sandbox" ] || fail "the sandbox of hello was replaced"
 	wait_for 10 "of all that runs, only container web of pod hello is another one" only_replaced "$before" "${web%% *}"
+
+	before=$(running)
+	sed 's/a page from a ConfigMap$/another page from a ConfigMap/' "$manifests/config.yaml" | put config.yaml
+	wait_for 30 "http://127.0.0.1:$config/ shows the other page" page_has "$config/" "another page"
+	[ "$(running)" = "$before" ] || fail "an edited page restarted something"
 
 	bold "3. break a manifest: what runs goes on"
 	local from

@@ -186,7 +186,11 @@ impl Scope<'_> {
     }
 
     /// An amount of a container of this pod, in units of the divisor, rounded up.
-    fn resource_field_ref(&self, field: &str, reference: &api::ResourceFieldSelector) -> Result<String, ConvertError> {
+    pub(super) fn resource_field_ref(
+        &self,
+        field: &str,
+        reference: &api::ResourceFieldSelector,
+    ) -> Result<String, ConvertError> {
         let named = reference.container_name.as_deref().filter(|name| !name.is_empty());
         let container = match named {
             None => self.container,
@@ -245,7 +249,7 @@ impl Scope<'_> {
 }
 
 /// The key of a subscript such as `metadata.labels['app']`.
-fn key_of<'a>(path: &'a str, map: &str) -> Option<&'a str> {
+pub(super) fn key_of<'a>(path: &'a str, map: &str) -> Option<&'a str> {
     path.strip_prefix(map)?.strip_prefix("['")?.strip_suffix("']")
 }
 

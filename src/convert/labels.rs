@@ -23,6 +23,8 @@ const POD: &str = "io.kubelet-lite.pod";
 const CONTAINER: &str = "io.kubelet-lite.container";
 const SOURCE: &str = "io.kubelet-lite.source";
 const BACKOFF: &str = "io.kubelet-lite.backoff";
+const CLAIM_NAMESPACE: &str = "io.kubelet-lite.claim-namespace";
+const CLAIM_NAME: &str = "io.kubelet-lite.claim-name";
 const ENVIRONMENT: &str = "io.kubelet-lite.environment-hash";
 const POD_STARTED_AT: &str = "io.kubelet-lite.pod-started-at";
 
@@ -207,6 +209,12 @@ fn common(
     ] {
         labels.insert(key.to_owned(), value.to_owned());
     }
+}
+
+/// Labels of the Docker volume of a claim.
+pub(super) fn of_claim(instance: &InstanceId, namespace: &str, claim: &str) -> BTreeMap<String, String> {
+    let labels = [(MANAGED_BY, instance.as_str()), (CLAIM_NAMESPACE, namespace), (CLAIM_NAME, claim)];
+    labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// The container as the manifest has it, without defaults.

@@ -7,12 +7,13 @@ use super::{
     ConvertError, NodeFacts, SandboxFacts,
     env::{self, Environment, Scope},
     error::Subject,
+    files, labels, names,
 };
 use crate::{
     pod::{Attempt, Container, Pod},
     volume::paths::{self, NotAFileName},
 };
-use bollard::models::{Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType};
+use bollard::models::{Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, MountVolumeOptions};
 use k8s_openapi::api::core::v1 as api;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +48,9 @@ pub fn sub_paths(
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
         if let Some((path, shown)) = sub_path(mount, &environment, subject, &field)? {
+            if claim_of(pod, mount).is_some() {
+                return Err(claim_sub_path(subject, &field));
+            }
             let root = volume_path(pod, mount, node, subject, &field)?;
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
@@ -66,17 +70,25 @@ pub(super) fn mounts(
     let mut mounts = Vec::new();
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
+        if let Some(claim) = claim_of(pod, mount) {
+            if sub_path(mount, environment, subject, &field)?.is_some() {
+                return Err(claim_sub_path(subject, &field));
+            }
+            mounts.push(claim_mount(pod, mount, claim, node));
+            continue;
+        }
         let mut source = volume_path(pod, mount, node, subject, &field)?;
         if sub_path(mount, environment, subject, &field)?.is_some() {
             source = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
         }
+        let read_only = mount.read_only == Some(true) || is_read_only(pod, mount);
         mounts.push(Mount {
             target: Some(absolute(&mount.mount_path)),
             source: Some(utf8(&source, subject, &field)?),
             typ: Some(MountType::BIND),
-            read_only: mount.read_only.filter(|yes| *yes),
-            bind_options: bind_options(mount, node, subject, &field)?,
+            read_only: read_only.then_some(true),
+            bind_options: bind_options(mount, read_only, node, subject, &field)?,
             ..Mount::default()
         });
     }
@@ -98,6 +110,42 @@ pub(super) fn mounts(
         file(&mut mounts, &target, source)?;
     }
     Ok(mounts)
+}
+
+/// The claim behind a mount, if there is one.
+fn claim_of<'a>(pod: &'a Pod, mount: &api::VolumeMount) -> Option<&'a api::PersistentVolumeClaimVolumeSource> {
+    let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name)?;
+    volume.persistent_volume_claim.as_ref()
+}
+
+/// A claim is a Docker volume, which the engine makes when it is first mounted. It begins empty: what
+/// the image has at that place is not copied into it.
+fn claim_mount(
+    pod: &Pod,
+    mount: &api::VolumeMount,
+    claim: &api::PersistentVolumeClaimVolumeSource,
+    node: &NodeFacts,
+) -> Mount {
+    let namespace = &pod.key.namespace;
+    let read_only = mount.read_only == Some(true) || claim.read_only == Some(true);
+    let labels = labels::of_claim(&node.instance, namespace, &claim.claim_name);
+    Mount {
+        target: Some(absolute(&mount.mount_path)),
+        source: Some(names::claim_volume_name(namespace, &claim.claim_name)),
+        typ: Some(MountType::VOLUME),
+        read_only: read_only.then_some(true),
+        volume_options: Some(MountVolumeOptions {
+            no_copy: Some(true),
+            labels: Some(labels.into_iter().collect()),
+            ..MountVolumeOptions::default()
+        }),
+        ..Mount::default()
+    }
+}
+
+fn claim_sub_path(subject: &Subject, field: &str) -> ConvertError {
+    let why = "a part of a claim's volume is not mounted yet; mount the whole of it".to_owned();
+    ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.subPath"), why }
 }
 
 /// Whether the container gets the managed `/etc/hosts`: not if it mounts its own, nor without an
@@ -139,6 +187,9 @@ fn volume_path(
     }
     if volume.empty_dir.is_some() {
         return paths::empty_dir(&node.root_dir, &pod.uid, &volume.name).map_err(name_error(subject, field));
+    }
+    if let Some(path) = files::file_volume_path(&node.root_dir, pod, volume) {
+        return path.map_err(name_error(subject, field));
     }
     let why = format!("volume {:?} is of a kind that is not built yet; use hostPath or emptyDir", mount.name);
     Err(ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.name"), why })
@@ -188,12 +239,19 @@ fn missing_variable(expression: &str, environment: &Environment) -> Option<Strin
     missing.into_inner()
 }
 
+/// Whether a volume is read-only whatever the mount says: its files are ours to write.
+fn is_read_only(pod: &Pod, mount: &api::VolumeMount) -> bool {
+    let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name);
+    volume.is_some_and(|v| files::plugin(v).is_some())
+}
+
 /// The engine's API since which a read-only mount can be told to take those below it along (Docker
 /// Engine 25).
 const RECURSIVE_READ_ONLY_API: (u32, u32) = (1, 44);
 
 fn bind_options(
     mount: &api::VolumeMount,
+    read_only: bool,
     node: &NodeFacts,
     subject: &Subject,
     field: &str,
@@ -216,7 +274,7 @@ fn bind_options(
     };
     let mut force_recursive = None;
     let not_recursive = match mount.recursive_read_only.as_deref() {
-        None | Some("" | "Disabled") => mount.read_only == Some(true),
+        None | Some("" | "Disabled") => read_only,
         Some("IfPossible") => false,
         Some("Enabled") if node.engine_api >= RECURSIVE_READ_ONLY_API => {
             force_recursive = Some(true);

@@ -20,6 +20,12 @@ fn name(container: &str, pod: &Pod, attempt: Attempt) -> String {
     name.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect()
 }
 
+/// `k8s_<namespace>_<claim>`: the Docker volume of a claim. Deterministic, and kept when its pod is gone.
+/// Neither part can hold an underscore, so no two claims have one name.
+pub fn claim_volume_name(namespace: &str, claim: &str) -> String {
+    format!("k8s_{namespace}_{claim}").chars().map(|c| if is_name_char(c) { c } else { '-' }).collect()
+}
+
 /// The characters Docker allows in a name.
 fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-')

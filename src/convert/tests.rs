@@ -295,7 +295,7 @@ fn mounts_that_make_no_sense_are_named() {
     ] {
         let pod = pod(&format!(
             "containers: [{{name: c, image: i, env: [{{name: UP, value: ..}}, {{name: EMPTY}}], volumeMounts: [{{{mount}}}]}}]\n\
-             volumes: [{{name: v}}, {{name: config, configMap: {{name: m}}}}]"
+             volumes: [{{name: v}}, {{name: config, nfs: {{server: s, path: /}}}}]"
         ));
         let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
         let error = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());

@@ -87,6 +87,11 @@ pub enum PodAction {
         /// Its name.
         name: ContainerName,
     },
+    /// Bring the pod's volumes to what its manifest and the objects say now.
+    UpdateVolumes {
+        /// Incarnation.
+        uid: PodUid,
+    },
     /// Stop signal, grace, SIGKILL. May be asked for again with an earlier end while it is under way.
     StopContainer {
         /// Engine id.
@@ -242,9 +247,10 @@ impl PodAction {
     pub fn target(&self) -> Target {
         match self {
             Self::EnsureImage { image, .. } => Target::Image(image.clone()),
-            Self::CreateSandbox { uid, .. } | Self::StartSandbox { uid, .. } | Self::RemoveVolumes { uid } => {
-                Target::Sandbox(uid.clone())
-            }
+            Self::CreateSandbox { uid, .. }
+            | Self::StartSandbox { uid, .. }
+            | Self::UpdateVolumes { uid }
+            | Self::RemoveVolumes { uid } => Target::Sandbox(uid.clone()),
             Self::CreateContainer { uid, name, .. } | Self::StartContainer { uid, name, .. } => {
                 Target::Container(uid.clone(), name.clone())
             }
@@ -270,6 +276,7 @@ impl PodAction {
             | Self::RemoveContainer { id, .. } => Some(id),
             Self::EnsureImage { .. }
             | Self::CreateSandbox { .. }
+            | Self::UpdateVolumes { .. }
             | Self::RemoveVolumes { .. }
             | Self::CreateContainer { .. }
             | Self::RunPostStart { .. }
@@ -283,7 +290,8 @@ impl PodAction {
             Self::CreateSandbox { uid, .. }
             | Self::StartSandbox { uid, .. }
             | Self::CreateContainer { uid, .. }
-            | Self::StartContainer { uid, .. } => Some(uid),
+            | Self::StartContainer { uid, .. }
+            | Self::UpdateVolumes { uid } => Some(uid),
             Self::EnsureImage { .. }
             | Self::StopSandbox { .. }
             | Self::RemoveSandbox { .. }
@@ -303,6 +311,7 @@ impl PodAction {
             Self::StartSandbox { .. } => "StartSandbox",
             Self::StopSandbox { .. } => "StopSandbox",
             Self::RemoveSandbox { .. } => "RemoveSandbox",
+            Self::UpdateVolumes { .. } => "UpdateVolumes",
             Self::RemoveVolumes { .. } => "RemoveVolumes",
             Self::CreateContainer { .. } => "CreateContainer",
             Self::StartContainer { .. } => "StartContainer",

@@ -29,6 +29,7 @@ impl Planner<'_> {
     /// Brings the containers of a running sandbox to what the pod declares.
     pub(super) fn run_containers(&mut self, pod: &Pod, incarnation: &Incarnation, sandbox: &Sandbox) {
         let sync = Sync { pod, incarnation, sandbox, endings: self.input.endings };
+        self.update_volumes(pod);
         self.apply_edits(&sync);
         self.apply_verdicts(pod, incarnation);
         let initialized = is_initialized(pod, incarnation);
@@ -213,6 +214,8 @@ impl Planner<'_> {
     fn offer_alone(&mut self, sync: &Sync<'_>, container: &Container, step: PodAction) -> Progress {
         let waiting = if sync.instances(container).any(|i| i.state.may_run()) {
             sync.creating()
+        } else if let Some(offer) = self.awaited_volumes(sync.pod) {
+            offer.waiting(sync.creating())
         } else {
             self.offer(step).waiting(sync.creating())
         };

@@ -2,10 +2,11 @@
 //!
 //! Nothing here is tried again by a timer: when an object appears the whole question is asked anew.
 
-use super::{Planner, SyncInput, WaitingReason};
+use super::{Offer, Planner, PodAction, SyncInput, Target, WaitingReason, backoff};
 use crate::pod::{
     Container, ContainerKind, ContainerName, Incarnation, ObservedPod, Pod, PodReferences, RestartPolicy,
-    hash::SpecHash, references::ANNOTATION_RESTART_ON_CHANGE,
+    hash::SpecHash,
+    references::{ANNOTATION_RESTART_ON_CHANGE, VolumeState},
 };
 use std::collections::BTreeSet;
 
@@ -22,6 +23,37 @@ impl Planner<'_> {
     /// Whether any of these containers lacks an object.
     pub(super) fn any_lacks<'c>(&mut self, pod: &Pod, containers: impl Iterator<Item = &'c Container>) -> bool {
         containers.fold(false, |any, container| self.lacks(pod, container) | any)
+    }
+
+    /// Whether the pod lacks an object for its volumes, which is what all that should run waits for.
+    pub(super) fn lacks_volumes(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) -> bool {
+        let references = self.input.references.get(&pod.uid);
+        let Some(message) = references.and_then(|r| r.volumes.missing.as_ref()) else { return false };
+        let waiting = WaitingReason::Missing { reason: "FailedMount", message: message.clone() };
+        self.all_waiting(pod, incarnation, &waiting);
+        true
+    }
+
+    /// Brings the volumes of a running sandbox up to date. An object that has gone takes nothing from
+    /// what is there.
+    pub(super) fn update_volumes(&mut self, pod: &Pod) {
+        let references = self.input.references.get(&pod.uid);
+        if let Some(VolumeState::Outdated | VolumeState::Unknown) = references.map(|r| r.volumes.state) {
+            self.offer(PodAction::UpdateVolumes { uid: pod.uid.clone() });
+        }
+    }
+
+    /// What a start waits for until somebody has seen that the volumes are there.
+    pub(super) fn awaited_volumes(&self, pod: &Pod) -> Option<Offer> {
+        let references = self.input.references.get(&pod.uid)?;
+        if references.volumes.state != VolumeState::Unknown {
+            return None;
+        }
+        let failure = self.input.results.get(&Target::Sandbox(pod.uid.clone()));
+        Some(failure.map_or(Offer::Busy, |f| {
+            let until = f.at + backoff::retry_delay(&Target::Sandbox(pod.uid.clone()), f.failures);
+            Offer::BackingOff { reason: f.reason, until }
+        }))
     }
 
     /// Notes what runs with another environment than it would get now.

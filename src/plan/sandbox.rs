@@ -57,6 +57,10 @@ impl Planner<'_> {
 
     /// Makes the sandbox, and looks for the images meanwhile.
     fn create_sandbox(&mut self, pod: &Pod, incarnation: Option<&Incarnation>, attempt: Attempt) {
+        if self.lacks_volumes(pod, incarnation) {
+            self.images_ahead(pod, incarnation);
+            return;
+        }
         let offer = self.offer(PodAction::CreateSandbox { uid: pod.uid.clone(), attempt });
         self.all_waiting(pod, incarnation, &offer.waiting(on_its_way(pod)));
         self.images_ahead(pod, incarnation);
@@ -81,7 +85,7 @@ impl Planner<'_> {
     /// Starts the sandbox once nothing runs outside it that could hold its ports.
     fn start_sandbox(&mut self, pod: &Pod, incarnation: &Incarnation, current: &Sandbox) {
         let mut waiting = on_its_way(pod);
-        if !self.leave_all(incarnation) {
+        if !self.leave_all(incarnation) && !self.lacks_volumes(pod, Some(incarnation)) {
             let start = PodAction::StartSandbox { uid: pod.uid.clone(), id: current.id.clone() };
             waiting = self.offer(start).waiting(waiting);
             self.images_ahead(pod, Some(incarnation));
@@ -101,7 +105,8 @@ impl Planner<'_> {
     fn remake(&mut self, pod: &Pod, incarnation: &Incarnation) {
         let ready = |planner: &mut Self| {
             let images = planner.ensure_images(pod.containers.iter(), &on_its_way(pod));
-            !planner.any_lacks(pod, pod.containers.iter()) && images == Images::Ready
+            let lacks = planner.any_lacks(pod, pod.containers.iter()) | planner.lacks_volumes(pod, None);
+            !lacks && images == Images::Ready
         };
         if !may_run(incarnation) || ready(self) {
             self.end(incarnation, StopReason::SandboxChanged, Volumes::Keep);

@@ -14,6 +14,29 @@ pub const ANNOTATION_RESTART_ON_CHANGE: &str = "kubelet-lite.io/restart-on-chang
 pub struct PodReferences {
     /// Containers whose environment refers to anything.
     pub containers: BTreeMap<ContainerName, ContainerReferences>,
+    /// Its volumes that are written here.
+    pub volumes: VolumeReferences,
+}
+
+/// How it stands with volumes whose content is written here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VolumeReferences {
+    /// An object that must be there is not; the kubelet's words. What was written of it before stays.
+    pub missing: Option<String>,
+    /// How it stands with all others.
+    pub state: VolumeState,
+}
+
+/// How what is on the disk compares with what should be there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VolumeState {
+    /// It is as it should be, or there is nothing to write.
+    #[default]
+    Settled,
+    /// It is what was right before.
+    Outdated,
+    /// Nobody has looked since our start: it may be missing.
+    Unknown,
 }
 
 impl PodReferences {

@@ -10,6 +10,7 @@
 //! mounted there: it is unmounted first, or else stays.
 
 mod applied;
+mod atomic;
 mod endings;
 mod error;
 mod host_path;
@@ -23,7 +24,7 @@ pub use error::VolumeError;
 pub use key::environment_key;
 
 use crate::{
-    convert::{self, NodeFacts, SandboxFacts},
+    convert::{self, FileVolume, Medium, NodeFacts, SandboxFacts},
     pod::{Attempt, Container, ContainerName, Pod, PodUid, quantity::Quantity},
 };
 use error::{Io, Place};
@@ -41,6 +42,8 @@ use std::{
 const PRIVATE_DIR: u32 = 0o750;
 /// Mode of an emptyDir: any user of any container writes to it.
 const EMPTY_DIR: u32 = 0o777;
+/// Mode of a volume whose files are written here: any user of any container looks into it.
+const FILES_DIR: u32 = 0o755;
 const SETGID: u32 = 0o2000;
 const HOSTS_FILE: u32 = 0o644;
 /// Bytes of a seccomp profile that are read; one that is longer is cut short, and then no JSON.
@@ -72,10 +75,18 @@ impl VolumeManager {
     /// Makes the pod's directory and its volumes, and checks its host paths. What is there already
     /// stays as it is. To be called before the pod's first container is made, and again after a
     /// reboot, when memory volumes are gone.
-    pub fn prepare(&self, pod: &Pod) -> Result<(), VolumeError> {
+    ///
+    /// `files` are the volumes that are written here, as they should be `now`.
+    pub fn prepare(&self, pod: &Pod, files: &[FileVolume], now: jiff::Timestamp) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
+        self.write_files(pod, files, now)?;
         for volume in pod.spec.volumes.iter().flatten() {
+            // Written above; made by the engine.
+            if convert::file_volume_path(&self.root, pod, volume).is_some() || volume.persistent_volume_claim.is_some()
+            {
+                continue;
+            }
             let place = &place.volume(&volume.name);
             if let Some(host_path) = &volume.host_path {
                 host_path::prepare(host_path, place)?;
@@ -84,6 +95,30 @@ impl VolumeManager {
             } else {
                 return Err(VolumeError::Unsupported { place: place.clone() });
             }
+        }
+        Ok(())
+    }
+
+    /// Brings the volumes that are written here to what they should be `now`; containers see each change
+    /// as a whole. What is right already is not touched.
+    pub fn write_files(&self, pod: &Pod, files: &[FileVolume], now: jiff::Timestamp) -> Result<(), VolumeError> {
+        let stamp = now.strftime("%Y_%m_%d_%H_%M_%S").to_string();
+        for volume in files {
+            let place = &Place::of(&pod.key).volume(&volume.name);
+            let declared = pod.spec.volumes.iter().flatten().find(|v| v.name == volume.name);
+            let Some(path) = declared.and_then(|v| convert::file_volume_path(&self.root, pod, v)) else {
+                return Err(VolumeError::Unsupported { place: place.clone() });
+            };
+            let path = path.map_err(place.name())?;
+            make_private(path.parent().unwrap_or(&path), place)?;
+            match DirBuilder::new().mode(FILES_DIR).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => made.map_err(place.io("create", &path))?,
+            }
+            if volume.medium == Medium::Memory {
+                mount_tmpfs(&path, FILES_DIR, None, None, place)?;
+            }
+            atomic::write(&path, volume, &stamp, &mut || Ok(())).map_err(place.io("write the files of", &path))?;
         }
         Ok(())
     }
@@ -232,7 +267,7 @@ impl VolumeManager {
             "" => make_empty_dir(&path, group, place),
             "Memory" => {
                 make_empty_dir(&path, group, place)?;
-                mount_tmpfs(&path, memory_size(pod, source), group, place)
+                mount_tmpfs(&path, EMPTY_DIR, memory_size(pod, source), group, place)
             }
             _ => Err(VolumeError::Unsupported { place: place.clone() }),
         }
@@ -313,14 +348,20 @@ fn memory_size(pod: &Pod, source: &api::EmptyDirVolumeSource) -> Option<i64> {
     [own, total, limit(pod.spec.resources.as_ref())].into_iter().flatten().min()
 }
 
-/// Mounts memory on an emptyDir, unless it is there already.
-fn mount_tmpfs(path: &Path, size: Option<i64>, group: Option<u32>, place: &Place) -> Result<(), VolumeError> {
+/// Mounts memory on a directory, unless it is there already.
+fn mount_tmpfs(
+    path: &Path,
+    mode: u32,
+    size: Option<i64>,
+    group: Option<u32>,
+    place: &Place,
+) -> Result<(), VolumeError> {
     if is_mount_point(path).map_err(place.io("look at", path))? {
         return Ok(());
     }
     let mut options = match group {
-        Some(group) => format!("mode={:o},gid={group}", EMPTY_DIR | SETGID),
-        None => format!("mode={EMPTY_DIR:o}"),
+        Some(group) => format!("mode={:o},gid={group}", mode | SETGID),
+        None => format!("mode={mode:o}"),
     };
     if let Some(size) = size {
         options.push_str(&format!(",size={size}"));

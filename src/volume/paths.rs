@@ -39,6 +39,11 @@ pub fn empty_dir(root: &Path, uid: &PodUid, volume: &str) -> Result<PathBuf, Not
     Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~empty-dir").join(plain(volume)?))
 }
 
+/// `<pod>/volumes/<plug-in>/<volume>`: files that are written here.
+pub fn file_volume(root: &Path, uid: &PodUid, plugin: &str, volume: &str) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("volumes").join(plugin).join(plain(volume)?))
+}
+
 /// `<pod>/etc-hosts`: the managed `/etc/hosts`.
 pub fn etc_hosts(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("etc-hosts"))

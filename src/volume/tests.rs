@@ -34,7 +34,7 @@ impl Room {
         Pod::from_manifest(written, source(), &node()).expect("pod")
     }
     fn prepare(&self, spec: &str) -> Result<(), VolumeError> {
-        self.manager().prepare(&self.pod(spec))
+        self.manager().prepare(&self.pod(spec), &[], jiff::Timestamp::UNIX_EPOCH)
     }
     fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
         let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
@@ -191,7 +191,7 @@ fn host_paths_are_made_where_the_type_says_so() {
 #[test]
 fn kinds_that_are_not_built_are_refused_by_name() {
     let room = Room::new();
-    for volume in ["configMap: {name: m}", "emptyDir: {medium: HugePages}", "nfs: {server: s, path: /}"] {
+    for volume in ["emptyDir: {medium: HugePages}", "nfs: {server: s, path: /}"] {
         let error = room.prepare(&format!("{PLAIN}\nvolumes: [{{name: v, {volume}}}]")).expect_err(volume);
         assert!(
             matches!(&error, VolumeError::Unsupported { place } if place.to_string() == "pod default/web-node1, volume v: ")
@@ -305,7 +305,10 @@ fn uids_that_lead_elsewhere_are_rejected_before_anything_is_touched() {
         let error = room.manager().remove(&uid).expect_err(bad);
         assert!(chain(&error).contains("is not a plain name"), "{error:?}");
         let pod = Pod { uid: uid.clone(), ..room.pod(ONE_EMPTY_DIR) };
-        assert!(matches!(room.manager().prepare(&pod), Err(VolumeError::Name { .. })), "{bad:?}");
+        assert!(
+            matches!(room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH), Err(VolumeError::Name { .. })),
+            "{bad:?}"
+        );
         let store = AppliedStore::new(room.root());
         assert!(store.save_applied(&uid, &pod.written, &pod.source).is_err());
         assert_eq!(store.load_applied(&uid), None);
@@ -450,7 +453,7 @@ mod as_root {
         let pod = room.pod(&format!(
             "containers: [{{name: c, image: i, volumeMounts: [{mounts}]}}]\nvolumes: [{{name: v}}, {{name: h, hostPath: {{path: HOST}}}}]"
         ));
-        room.manager().prepare(&pod).expect("prepared");
+        room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH).expect("prepared");
         pod
     }
 

@@ -67,6 +67,7 @@ impl SyncError {
             (_, PodAction::RunPostStart { .. }) => "FailedPostStartHook",
             (_, PodAction::RunPreStop { .. }) => "FailedPreStopHook",
             (_, PodAction::StopSandbox { .. } | PodAction::RemoveSandbox { .. }) => "KillPodSandboxError",
+            (_, PodAction::UpdateVolumes { .. }) => "FailedMount",
             (_, PodAction::RemoveVolumes { .. }) => "FailedUnmount",
             (_, PodAction::StopContainer { .. } | PodAction::RemoveContainer { .. }) => "KillContainerError",
         }

@@ -5,7 +5,7 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert::{self, ContainerFacts},
+    convert::{self, ContainerFacts, ConvertError, FileVolumes},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
@@ -27,6 +27,8 @@ pub(super) struct Task<E> {
     pub(super) pod_started_at: Option<jiff::Timestamp>,
     /// The lifecycle hook to be run, and where.
     pub(super) hook: Option<(Result<Hook, InvalidHandler>, HandlerTarget)>,
+    /// Its volumes that are written here, or why they can not be.
+    pub(super) files: Result<Arc<FileVolumes>, ConvertError>,
     pub(super) action: PodAction,
 }
 
@@ -62,6 +64,7 @@ impl<E: Engine> Task<E> {
             PodAction::StopSandbox { id } => self.stop(id, SANDBOX_GRACE).await?,
             PodAction::StopContainer { id, grace, .. } => self.stop(id, *grace).await?,
             PodAction::RemoveContainer { id, .. } => self.remove(id).await?,
+            PodAction::UpdateVolumes { .. } => self.update_volumes().await?,
             PodAction::RemoveVolumes { .. } => {
                 self.remove_volumes().await?;
                 Done::default()
@@ -98,6 +101,18 @@ impl<E: Engine> Task<E> {
             Ok(result) => result.map_err(|error| SyncError::Volume(Box::new(error))),
             Err(failed) => Err(SyncError::Aborted { verb: self.action.verb(), message: failed.to_string() }),
         }
+    }
+
+    /// The volumes that are written here, as they should be.
+    fn files(&self) -> Result<Arc<FileVolumes>, SyncError> {
+        self.files.clone().map_err(|error| SyncError::Volume(Box::new(error.into())))
+    }
+
+    async fn update_volumes(&self) -> Result<Done, SyncError> {
+        let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
+        let (files, now) = (self.files()?, self.shared.clock.wall());
+        self.on_disk(move |volumes| volumes.write_files(&pod, &files.volumes, now)).await?;
+        Ok(Done::default())
     }
 
     async fn remove_volumes(&self) -> Result<(), SyncError> {
@@ -147,8 +162,8 @@ impl<E: Engine> Task<E> {
 
     async fn create_sandbox(&self, attempt: Attempt) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
-        let prepared = pod.clone();
-        self.on_disk(move |volumes| volumes.prepare(&prepared)).await?;
+        let (prepared, files, now) = (pod.clone(), self.files()?, self.shared.clock.wall());
+        self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now)).await?;
         if self.shared.facts().pause_image.is_empty() {
             self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
         }

@@ -82,6 +82,9 @@ impl<'a> Subject<'a> {
             PodAction::RemoveContainer { name, id } => {
                 tracing::debug!(pod = %key, uid, container = %name, container_id = %id, "container removed");
             }
+            PodAction::UpdateVolumes { .. } => {
+                tracing::debug!(pod = %key, uid, "the volumes are as they should be");
+            }
             PodAction::RemoveVolumes { .. } => {
                 tracing::debug!(pod = %key, uid, "the pod has no directory any more");
             }

@@ -15,6 +15,7 @@ mod ends;
 mod error;
 mod execute;
 mod journal;
+mod lookup;
 pub mod manager;
 mod oom;
 mod picture;

@@ -3,15 +3,14 @@
 mod begin;
 
 use super::{
-    Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, picture::Known, summary::PodSummary,
-    view::View,
+    Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, lookup::Lookup, picture::Known,
+    summary::PodSummary, view::View,
 };
 use crate::{
-    convert::{self, NodeFacts},
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, ReferenceStates, StopReason,
-        SyncInput, Target, Volumes, compute_pod_actions,
+        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
+        Volumes, compute_pod_actions,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
@@ -94,11 +93,8 @@ pub struct PodWorker<E: Engine> {
     asking: Asking,
     tasks: JoinSet<End>,
     handles: BTreeMap<Target, AbortHandle>,
-    /// Tells of the objects of the node, among other things.
-    facts: watch::Receiver<Arc<NodeFacts>>,
-    references: ReferenceStates,
-    /// What `references` was made from.
-    referring: Option<(Arc<NodeFacts>, Vec<Arc<Pod>>)>,
+    /// What the pod refers to.
+    lookup: Lookup,
     /// No action before then: the engine was away.
     paused_until: Option<Timestamp>,
     plan: PodPlan,
@@ -130,7 +126,7 @@ impl<E: Engine> PodWorker<E> {
             volumes.insert(pod.uid.clone());
         }
         known.into_iter().for_each(|id| view.mark(id));
-        let facts = shared.facts.subscribe();
+        let lookup = Lookup::new(shared.facts.subscribe());
         Self {
             shared,
             key,
@@ -148,9 +144,7 @@ impl<E: Engine> PodWorker<E> {
             asking: Asking::default(),
             tasks: JoinSet::new(),
             handles: BTreeMap::new(),
-            facts,
-            references: ReferenceStates::new(),
-            referring: None,
+            lookup,
             paused_until: None,
             plan: PodPlan::default(),
             noted: None,
@@ -171,7 +165,7 @@ impl<E: Engine> PodWorker<E> {
                 () = self.observe() => {}
             }
             self.take_wish();
-            self.look_up_references();
+            self.lookup.look_up(&self.desired, self.view.pod());
             let plan = self.decide();
             // What could not be looked at may be there.
             let is_paused = self.is_paused();
@@ -204,8 +198,8 @@ impl<E: Engine> PodWorker<E> {
                         return WorkerEnd::Detached;
                     }
                 }
-                // Cancel-safe, as above. The sender is ours too.
-                Ok(()) = self.facts.changed() => {}
+                // Cancel-safe, as above.
+                () = self.lookup.changed() => {}
                 // Cancel-safe: the end of a task stays in the set until it is taken.
                 Some(end) = self.tasks.join_next_with_id() => self.record(end),
                 report = self.asking.next() => self.asking.record(&self.shared.events, &self.key, self.view.pod(), &report),
@@ -399,30 +393,6 @@ impl<E: Engine> PodWorker<E> {
         self.noted = Some(pod);
     }
 
-    /// Resolves what each incarnation refers to, if a manifest or an object may be another one.
-    fn look_up_references(&mut self) {
-        let desired = match &self.desired {
-            Desired::Run(pod) => Some(pod),
-            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
-        };
-        let observed = self.view.pod().incarnations.iter().filter_map(|i| match &i.applied {
-            AppliedPod::Known(pod) if desired.is_none_or(|d| d.uid != pod.uid) => Some(pod),
-            AppliedPod::Known(_) | AppliedPod::Unreadable(_) => None,
-        });
-        let pods: Vec<Arc<Pod>> = desired.into_iter().chain(observed).cloned().collect();
-        let facts = self.facts.borrow_and_update().clone();
-        let same = self.referring.as_ref().is_some_and(|(old_facts, old_pods)| {
-            Arc::ptr_eq(&facts, old_facts)
-                && pods.len() == old_pods.len()
-                && pods.iter().zip(old_pods).all(|(now, before)| Arc::ptr_eq(now, before))
-        });
-        if same {
-            return;
-        }
-        self.references = pods.iter().map(|pod| (pod.uid.clone(), convert::references(pod, &facts))).collect();
-        self.referring = Some((facts, pods));
-    }
-
     fn decide(&self) -> PodPlan {
         compute_pod_actions(&SyncInput {
             now: self.shared.clock.now(),
@@ -432,7 +402,7 @@ impl<E: Engine> PodWorker<E> {
             volumes: &self.volumes,
             in_flight: &self.in_flight,
             results: &self.results,
-            references: &self.references,
+            references: self.lookup.states(),
             terminating: self.ends.doomed(),
             endings: self.ends.containers(),
             probes: self.asking.verdicts(),
@@ -497,10 +467,12 @@ impl<E: Engine> PodWorker<E> {
         match result {
             Ok(done) => {
                 self.results.remove(&target);
+                self.lookup.succeeded(&action);
                 if let PodAction::RemoveVolumes { uid }
                 | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } = &action
                 {
                     self.volumes.remove(uid);
+                    self.lookup.removed(uid);
                     self.ends.forget_gone(self.view.pod(), &self.volumes);
                 }
                 done.touched.into_iter().for_each(|id| self.view.mark(id));
@@ -523,6 +495,7 @@ impl<E: Engine> PodWorker<E> {
             | PodAction::RemoveContainer { id, .. } => self.view.mark(id.clone()),
             PodAction::EnsureImage { .. }
             | PodAction::CreateSandbox { .. }
+            | PodAction::UpdateVolumes { .. }
             | PodAction::RemoveVolumes { .. }
             | PodAction::CreateContainer { .. }
             | PodAction::RunPostStart { .. }

@@ -40,7 +40,7 @@ impl Bare {
         let pods: Vec<Pod> = (0..pods).map(|n| pod(&format!("bare{n}"))).collect();
         let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
         for pod in &pods {
-            volumes.prepare(pod).unwrap();
+            volumes.prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH).unwrap();
         }
         let began = Instant::now();
         stream::iter(&pods).for_each_concurrent(concurrency, |pod| self.start(pod, &image)).await;

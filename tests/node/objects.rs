@@ -2,7 +2,7 @@
 
 use crate::{node::Node, support::eventually};
 use kubelet_lite::engine::Engine;
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::MetadataExt, path::Path};
 
 /// A value that must be seen by containers and by nobody else.
 const SECRET: &str = "hunter2-and-more";
@@ -89,4 +89,192 @@ async fn an_environment_of_objects_waits_for_them_and_is_told_when_it_is_stale()
     node.withdraw("pod.yaml");
     node.nothing_left().await;
     tells_nobody(&node, &[]).await;
+}
+
+/// A pod with all kinds of volumes of files, which writes what it sees to `out` whenever it changes.
+fn files_pod(out: &Path, label: &str) -> String {
+    format!(
+        r#"
+apiVersion: v1
+kind: Pod
+metadata: {{name: files, labels: {{tier: {label}}}}}
+spec:
+  terminationGracePeriodSeconds: 1
+  securityContext: {{fsGroup: 4321}}
+  volumes:
+  - {{name: out, hostPath: {{path: {out}, type: DirectoryOrCreate}}}}
+  - {{name: settings, configMap: {{name: settings}}}}
+  - {{name: keys, secret: {{secretName: keys, defaultMode: 0400}}}}
+  - {{name: info, downwardAPI: {{items: [{{path: labels, fieldRef: {{fieldPath: metadata.labels}}}}]}}}}
+  - name: all
+    projected:
+      sources:
+      - {{configMap: {{name: settings, items: [{{key: host, path: cfg/host}}]}}}}
+      - {{secret: {{name: keys, items: [{{key: password, path: password, mode: 0440}}]}}}}
+  containers:
+  - name: see
+    image: kl-test/busybox:1
+    command: [sh, -c]
+    args:
+    - |
+      while :; do
+        {{ for f in $(find /vol -type l -o -type f | grep -v '/[.][.]' | sort); do [ ! -f $f ] || echo "$f=$(cat $f)"; done
+          stat -L -c '%n %a %u %g' /vol/keys/password /vol/settings/host /vol/keys
+          grep -E ' /vol/(keys|all|info|settings) ' /proc/self/mountinfo | sed 's/.* \(\/vol\/[a-z]*\) \([a-z]*\),.* - \([a-z0-9]*\) .*/\1 \2 \3/'
+          echo sub=$(cat /sub); echo cfg=$(cat /vol/all/cfg/host)
+        }} > /out/seen.tmp 2>&1
+        mv /out/seen.tmp /out/seen
+        usleep 50000
+      done
+    volumeMounts:
+    - {{name: out, mountPath: /out}}
+    - {{name: settings, mountPath: /vol/settings}}
+    - {{name: keys, mountPath: /vol/keys}}
+    - {{name: info, mountPath: /vol/info}}
+    - {{name: all, mountPath: /vol/all}}
+    - {{name: settings, mountPath: /sub, subPath: host}}
+"#,
+        out = out.display()
+    )
+}
+
+async fn shows(out: &Path, lines: &[&str], not: &[&str]) {
+    let text = || fs::read_to_string(out.join("seen")).unwrap_or_default();
+    let has = |text: &str, line: &str| text.lines().any(|l| l == line);
+    let what = format!("the files are {lines:?}");
+    let wait = eventually(&what, || async {
+        let text = text();
+        (lines.iter().all(|l| has(&text, l)) && !not.iter().any(|l| text.contains(l))).then_some(())
+    });
+    tokio::select! {
+        () = wait => {}
+        () = tokio::time::sleep(std::time::Duration::from_secs(50)) => panic!("{lines:?} but not {not:?} in\n{}", text()),
+    }
+}
+
+/// Files on the disk, not in memory, that hold the secret.
+fn on_disk(root: &Path) -> Vec<String> {
+    let device = fs::symlink_metadata(root).unwrap().dev();
+    let mut found = Vec::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(path) = left.pop() {
+        let metadata = fs::symlink_metadata(&path).unwrap();
+        if metadata.dev() != device {
+            continue;
+        }
+        if metadata.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if metadata.is_file() && String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(SECRET) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+/// Mounts below the root directory.
+fn mounts(node: &Node) -> Vec<String> {
+    let root = node.path("root").display().to_string();
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    table.lines().filter(|line| line.contains(&root)).map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn volumes_of_objects_follow_them_without_a_restart() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    node.declare("files.yaml", &files_pod(&out, "front"));
+    node.said("configmap \"settings\" not found").await;
+    assert!(node.containers().await.is_empty(), "no sandbox without its volumes");
+    node.declare("settings.yaml", &config_map("settings", "{host: example.org, gone: soon}"));
+    node.said("secret \"keys\" not found").await;
+    node.declare("keys.yaml", &secret("keys", &format!("{{password: {SECRET}}}")));
+    let id = node.runs("files", "see").await;
+    let password = format!("/vol/keys/password={SECRET}");
+    shows(
+        &out,
+        &[
+            "/vol/settings/host=example.org",
+            "/vol/settings/gone=soon",
+            &password,
+            "/vol/info/labels=tier=\"front\"",
+            "cfg=example.org",
+            // fsGroup adds what a group needs to read.
+            "/vol/keys/password 440 0 4321",
+            "/vol/settings/host 644 0 4321",
+            "/vol/keys 2755 0 4321",
+            "/vol/keys ro tmpfs",
+            "/vol/all ro tmpfs",
+            "/vol/info ro tmpfs",
+            "sub=example.org",
+        ],
+        &["/vol/settings ro tmpfs"],
+    )
+    .await;
+    // A change, a vanished key, an edited label: the same container sees them.
+    node.declare("settings.yaml", &config_map("settings", "{host: example.com}"));
+    node.declare("files.yaml", &files_pod(&out, "back"));
+    shows(
+        &out,
+        &["/vol/settings/host=example.com", "/vol/info/labels=tier=\"back\"", "sub=example.org"],
+        &["/vol/settings/gone"],
+    )
+    .await;
+    // What changes while nobody looks is seen by the next daemon; what goes takes nothing along.
+    node.kill().await;
+    node.declare("keys.yaml", &secret("keys", &format!("{{password: {SECRET}, second: too}}")));
+    node.withdraw("settings.yaml");
+    node.start();
+    shows(&out, &["/vol/keys/second=too", "/vol/settings/host=example.com"], &[]).await;
+    assert_eq!(node.runs("files", "see").await, id);
+    // The container dies: it starts again with what is there.
+    node.engine.kill(&id, "SIGKILL").await.unwrap();
+    let new = node.replaced("files", "see", &id).await;
+    let sandbox = node.runs("files", "POD").await;
+    tells_nobody(&node, &[&new, &sandbox]).await;
+    assert_eq!(on_disk(&node.path("root")), Vec::<String>::new());
+    assert_eq!(mounts(&node).iter().filter(|line| line.contains("tmpfs")).count(), 3, "{:?}", mounts(&node));
+    node.withdraw("files.yaml");
+    node.nothing_left().await;
+    assert_eq!(mounts(&node), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_keeps_its_data() {
+    let Some(node) = Node::running().await else { return };
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], \
+                 resources: {requests: {storage: 1Gi}}}\n";
+    let out = node.path("out");
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: claims}}\nspec:\n  terminationGracePeriodSeconds: 1\n  volumes:\n  - \
+         {{name: out, hostPath: {{path: {}, type: DirectoryOrCreate}}}}\n  - {{name: data, persistentVolumeClaim: {{claimName: \
+         data}}}}\n  containers:\n  - name: see\n    image: kl-test/busybox:1\n    command: [sh, -c, 'echo run >> /data/runs; cp \
+         /data/runs /out/runs; exec sleep 3600']\n    volumeMounts: [{{name: out, mountPath: /out}}, {{name: data, mountPath: \
+         /data}}]\n",
+        out.display()
+    );
+    node.declare("pod.yaml", &pod);
+    node.said("persistentvolumeclaim \"data\" not found").await;
+    node.declare("claim.yaml", claim);
+    let ran = |times: usize| {
+        let out = out.clone();
+        async move {
+            eventually("the pod has run", || async {
+                let runs = fs::read_to_string(out.join("runs")).ok()?;
+                (runs.lines().count() == times).then_some(())
+            })
+            .await;
+        }
+    };
+    ran(1).await;
+    let (_, volume) = node.dockerd.request("GET", "/volumes/k8s_default_data", None).await.unwrap();
+    assert_eq!(volume["Labels"]["io.kubelet-lite.claim-name"], "data", "{volume}");
+    node.withdraw("pod.yaml");
+    node.withdraw("claim.yaml");
+    node.nothing_left().await;
+    node.declare("both.yaml", &format!("{pod}---\n{claim}"));
+    ran(2).await;
+    node.withdraw("both.yaml");
+    node.nothing_left().await;
+    let (status, _) = node.dockerd.request("GET", "/volumes/k8s_default_data", None).await.unwrap();
+    assert_eq!(status, 200, "the data is kept");
 }

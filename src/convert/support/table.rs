@@ -10,8 +10,7 @@ const OK: Rule = Always(Honoured, "");
 /// What only an API server or a scheduler acts on; a kubelet ignores it in a static pod too.
 const CLUSTER: Rule = Always(Honoured, "has no effect on a static pod, as on a kubelet");
 const HOOK: Rule = Depends("exec, httpGet and sleep", checks::hook);
-const OBJECT_VOLUME: Rule =
-    Always(Refused, "this kind of volume is not built yet; put the files on the node and use hostPath");
+const CLUSTER_SOURCE: Rule = Always(Refused, "there is no API server here to make it; put it into a Secret");
 const STORAGE: Rule =
     Always(Refused, "this kind of storage is not mounted here; mount it on the node (fstab) and use hostPath");
 const WINDOWS: Rule = Always(Refused, "this is a Linux node; remove it");
@@ -250,16 +249,19 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].azureFile", STORAGE),
     ("spec.volumes[].cephfs", STORAGE),
     ("spec.volumes[].cinder", STORAGE),
-    ("spec.volumes[].configMap", OBJECT_VOLUME),
+    ("spec.volumes[].configMap", OK),
     ("spec.volumes[].csi", STORAGE),
-    ("spec.volumes[].downwardAPI", Always(Refused, "downward API files are not written yet; use env with valueFrom")),
+    ("spec.volumes[].downwardAPI", OK),
     ("spec.volumes[].emptyDir", Inside),
     ("spec.volumes[].emptyDir.medium", Depends("the disk and Memory; HugePages is refused", checks::medium)),
     (
         "spec.volumes[].emptyDir.sizeLimit",
         Depends("kept for Memory; not enforced on disk, as on a kubelet", checks::size_limit),
     ),
-    ("spec.volumes[].ephemeral", OBJECT_VOLUME),
+    (
+        "spec.volumes[].ephemeral",
+        Always(Refused, "claims of a pod's own are not made; use emptyDir, or a PersistentVolumeClaim beside the pod"),
+    ),
     ("spec.volumes[].fc", STORAGE),
     ("spec.volumes[].flexVolume", STORAGE),
     ("spec.volumes[].flocker", STORAGE),
@@ -276,14 +278,29 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].iscsi", STORAGE),
     ("spec.volumes[].name", OK),
     ("spec.volumes[].nfs", STORAGE),
-    ("spec.volumes[].persistentVolumeClaim", Always(Refused, "claims are not served yet; use hostPath")),
+    (
+        "spec.volumes[].persistentVolumeClaim",
+        Depends(
+            "a Docker volume, kept when the pod is gone; fsGroup does not own it, and subPath of it is refused",
+            checks::claim,
+        ),
+    ),
     ("spec.volumes[].photonPersistentDisk", STORAGE),
     ("spec.volumes[].portworxVolume", STORAGE),
-    ("spec.volumes[].projected", OBJECT_VOLUME),
+    ("spec.volumes[].projected", Inside),
+    ("spec.volumes[].projected.defaultMode", OK),
+    ("spec.volumes[].projected.sources", Inside),
+    ("spec.volumes[].projected.sources[]", Inside),
+    ("spec.volumes[].projected.sources[].clusterTrustBundle", CLUSTER_SOURCE),
+    ("spec.volumes[].projected.sources[].configMap", OK),
+    ("spec.volumes[].projected.sources[].downwardAPI", OK),
+    ("spec.volumes[].projected.sources[].podCertificate", CLUSTER_SOURCE),
+    ("spec.volumes[].projected.sources[].secret", OK),
+    ("spec.volumes[].projected.sources[].serviceAccountToken", CLUSTER_SOURCE),
     ("spec.volumes[].quobyte", STORAGE),
     ("spec.volumes[].rbd", STORAGE),
     ("spec.volumes[].scaleIO", STORAGE),
-    ("spec.volumes[].secret", OBJECT_VOLUME),
+    ("spec.volumes[].secret", OK),
     ("spec.volumes[].storageos", STORAGE),
     ("spec.volumes[].vsphereVolume", STORAGE),
 ];

@@ -149,10 +149,20 @@ fn verdicts() {
         ),
         (
             "volumes: [{name: v, configMap: {name: c}}, {name: w, secret: {}}, {name: x, nfs: {server: s, path: /}}]",
+            &[("spec.volumes[2].nfs", Refused)],
+        ),
+        (
+            "securityContext: {fsGroup: 1}, volumes: [{name: v, persistentVolumeClaim: {claimName: c}}, {name: w, persistentVolumeClaim: {claimName: d}}], containers: [{name: c, image: i, volumeMounts: [{name: w, mountPath: /w, subPath: x}]}]",
             &[
-                ("spec.volumes[0].configMap", Refused),
-                ("spec.volumes[1].secret", Refused),
-                ("spec.volumes[2].nfs", Refused),
+                ("spec.volumes[0].persistentVolumeClaim", Approximated),
+                ("spec.volumes[1].persistentVolumeClaim", Refused),
+            ],
+        ),
+        (
+            "volumes: [{name: v, projected: {sources: [{configMap: {name: c}}, {serviceAccountToken: {path: t}}]}}, {name: w, ephemeral: {}}]",
+            &[
+                ("spec.volumes[0].projected.sources[1].serviceAccountToken", Refused),
+                ("spec.volumes[1].ephemeral", Refused),
             ],
         ),
         (

@@ -110,6 +110,28 @@ fn data_key(key: &str, secret: bool, path: &Path, f: &mut Findings) {
 pub fn claim(claim: &api::PersistentVolumeClaim, path: &Path, f: &mut Findings) {
     metadata::metadata(&claim.metadata, &path.field("metadata"), f);
     claim_spec(claim.spec.as_ref(), &path.field("spec"), f);
+    if f.options().report_unsupported
+        && let Some(spec) = &claim.spec
+    {
+        not_of_a_docker_volume(spec, &path.field("spec"), f);
+    }
+}
+
+/// What a claim asks for that a Docker volume does not have.
+fn not_of_a_docker_volume(spec: &api::PersistentVolumeClaimSpec, path: &Path, f: &mut Findings) {
+    let mut refuse = |present: bool, field: &str, why: &str| {
+        if present {
+            f.error("field-not-supported", &path.field(field), format!("`{field}` {why}"));
+        }
+    };
+    let from = "would fill the volume, which a Docker volume can not be; fill it in an init container";
+    refuse(spec.data_source.is_some(), "dataSource", from);
+    refuse(spec.data_source_ref.is_some() && spec.data_source.is_none(), "dataSourceRef", from);
+    let block = spec.volume_mode.as_deref() == Some("Block");
+    refuse(block, "volumeMode", "Block is no Docker volume; use a hostPath of type BlockDevice");
+    let text =
+        "`spec` becomes a Docker volume on the engine's own disk: its size, class and access modes are not enforced";
+    f.warn("field-approximated", path, text);
 }
 
 /// The spec of a claim or of a claim template.

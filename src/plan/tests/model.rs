@@ -285,6 +285,8 @@ impl World {
             if task.succeeds {
                 self.results.remove(&target);
                 match &task.action {
+                    // Nothing is written in these worlds.
+                    PodAction::UpdateVolumes { .. } => {}
                     PodAction::EnsureImage { image, .. } => drop(self.images.insert(image.clone(), Arc::default())),
                     PodAction::RemoveVolumes { uid }
                     | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } => drop(self.volumes.remove(uid)),
@@ -302,7 +304,7 @@ impl World {
     /// What the engine does; false when it refuses.
     fn act(&mut self, task: &Task) -> bool {
         match &task.action {
-            PodAction::EnsureImage { .. } => true,
+            PodAction::EnsureImage { .. } | PodAction::UpdateVolumes { .. } => true,
             PodAction::CreateSandbox { uid, attempt } => {
                 let pod = task.pod.clone().unwrap();
                 if !self.truth.incarnations.iter().any(|i| i.uid == *uid) {

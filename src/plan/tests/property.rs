@@ -126,6 +126,7 @@ fn check_action(world: &World, plan: &PodPlan, action: &PodAction) -> Result<(),
         world.view.incarnations.iter().find(owns).ok_or("it acts on what is not there")
     };
     match action {
+        PodAction::UpdateVolumes { .. } => Err("nothing refers to anything here".into()),
         PodAction::EnsureImage { .. } | PodAction::CreateSandbox { .. } => Ok(()),
         PodAction::RemoveVolumes { uid } => {
             ensure(world.view.incarnation(uid).is_none(), || "something is left of the pod".into())?;

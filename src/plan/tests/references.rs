@@ -3,7 +3,7 @@
 use super::*;
 use crate::pod::{
     ContainerReferences,
-    references::{ANNOTATION_RESTART_ON_CHANGE, EnvironmentHash, EnvironmentKey},
+    references::{ANNOTATION_RESTART_ON_CHANGE, EnvironmentHash, EnvironmentKey, VolumeReferences, VolumeState},
 };
 
 fn hash(value: &str) -> EnvironmentHash {
@@ -112,6 +112,108 @@ fn an_init_container_that_lacks_something_holds_the_rest() {
              tail waits: PodInitializing",
         )],
     );
+}
+
+#[test]
+fn volumes_of_files() {
+    let volumes = |round: &mut Round, state: VolumeReferences| {
+        round.references.entry("a".into()).or_default().volumes = state;
+    };
+    let mut base = Round::running(two_apps());
+    base.know(&["app:1", "log:1"]);
+    let lacks = || VolumeReferences { missing: Some("no x".into()), state: VolumeState::Settled };
+    let is = |state| VolumeReferences { missing: None, state };
+    let cases: Vec<(&str, Round, &str)> = vec![
+        (
+            "outdated: they are written again, and nothing else happens",
+            is(VolumeState::Outdated),
+            base.clone(),
+            "UpdateVolumes a",
+        ),
+        ("an object has gone: what runs goes on", lacks(), base.clone(), ""),
+        (
+            "an object has gone: what ended starts again with what was written before",
+            lacks(),
+            {
+                let mut round = base.clone();
+                round.container("app").state = exited(1, 60, 5);
+                round
+            },
+            "CreateContainer a app #1 in a-sb0, back-off 0ns
+             app waits: ContainerCreating",
+        ),
+        (
+            "nobody has looked: what is to start waits for that",
+            is(VolumeState::Unknown),
+            {
+                let mut round = base.clone();
+                round.container("app").state = exited(1, 60, 5);
+                round
+            },
+            "UpdateVolumes a
+             app waits: ContainerCreating",
+        ),
+        (
+            "they can not be written: what is to start waits",
+            is(VolumeState::Unknown),
+            {
+                let mut round = base.clone();
+                round.container("app").state = exited(1, 60, 5);
+                round.fail(Target::Sandbox("a".into()), 1, 0, "FailedMount");
+                round
+            },
+            "app waits: FailedMount until +1s
+             wake +1s",
+        ),
+        (
+            "a sandbox is not made without them, but images are looked for",
+            lacks(),
+            Round::nothing(two_apps()),
+            "EnsureImage app:1 IfNotPresent
+             EnsureImage log:1 IfNotPresent
+             app waits: FailedMount no x
+             log waits: FailedMount no x",
+        ),
+        (
+            "nor started",
+            lacks(),
+            {
+                let mut round = base.clone();
+                round.incarnation().containers.clear();
+                round.sandbox().state = ContainerState::Created;
+                round
+            },
+            "app waits: FailedMount no x
+             log waits: FailedMount no x",
+        ),
+        (
+            "the end waits for what is being written",
+            is(VolumeState::Outdated),
+            {
+                let mut round = base.clone();
+                round.begin(PodAction::UpdateVolumes { uid: "a".into() });
+                round.incarnation().containers.clear();
+                round.removed(1);
+                round
+            },
+            "terminating a",
+        ),
+    ]
+    .into_iter()
+    .map(|(sentence, state, mut round, expected)| {
+        volumes(&mut round, state);
+        (sentence, round, expected)
+    })
+    .collect();
+    for (sentence, round, expected) in cases {
+        let expected: Vec<&str> = expected.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        assert_eq!(text::plan(&round.plan()), expected, "{sentence}");
+    }
+    // Another pod in its place that lacks an object for a volume.
+    let mut round = base;
+    round.wanted_uid("b");
+    round.references.entry("b".into()).or_default().volumes = lacks();
+    assert_eq!(text::plan(&round.plan()), ["app waits: FailedMount no x", "log waits: FailedMount no x"]);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub(super) fn action(action: &PodAction) -> String {
         PodAction::StartSandbox { uid, id } => format!("{verb} {uid} {id}"),
         PodAction::StopSandbox { id } => format!("{verb} {id}"),
         PodAction::RemoveSandbox { uid, id, volumes } => format!("{verb} {uid} {id}, volumes: {volumes:?}"),
-        PodAction::RemoveVolumes { uid } => format!("{verb} {uid}"),
+        PodAction::UpdateVolumes { uid } | PodAction::RemoveVolumes { uid } => format!("{verb} {uid}"),
         PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
             let backoff = backoff.map_or("no back-off".to_owned(), |b| format!("back-off {b:?}"));
             format!("{verb} {uid} {name} #{attempt} in {sandbox}, {backoff}")

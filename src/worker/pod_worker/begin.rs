@@ -27,6 +27,7 @@ impl<E: Engine> PodWorker<E> {
         let target = action.target();
         let sandboxes = self.view.pod().incarnation(&uid).map(|i| i.sandboxes.as_slice()).unwrap_or_default();
         let pod_started_at = sandboxes.iter().filter_map(|s| s.pod_start.wall).min();
+        let files = self.lookup.begin(&uid, &action);
         let task = execute::Task {
             shared: self.shared.clone(),
             key: self.key.clone(),
@@ -36,6 +37,7 @@ impl<E: Engine> PodWorker<E> {
             image: self.image_of(&action),
             hook: self.hook_of(&action),
             pod_started_at,
+            files,
             action: action.clone(),
         };
         self.in_flight.insert(target.clone(), action);
@@ -76,6 +78,7 @@ impl<E: Engine> PodWorker<E> {
             PodAction::CreateSandbox { uid, .. }
             | PodAction::StartSandbox { uid, .. }
             | PodAction::RemoveSandbox { uid, .. }
+            | PodAction::UpdateVolumes { uid }
             | PodAction::RemoveVolumes { uid }
             | PodAction::CreateContainer { uid, .. }
             | PodAction::StartContainer { uid, .. } => Some(uid.clone()),

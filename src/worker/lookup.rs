@@ -1,0 +1,130 @@
+//! What a worker's pod refers to, as it stands: resolved anew when a manifest or an object may be
+//! another one, and which volumes of files were written since our start.
+
+use crate::{
+    convert::{self, ConvertError, FileVolumes, NodeFacts},
+    plan::{Desired, PodAction, ReferenceStates},
+    pod::{
+        AppliedPod, ObservedPod, Pod, PodUid,
+        references::{VolumeReferences, VolumeState},
+    },
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::watch;
+
+/// Volumes of files as they should be, or why they can not be.
+pub(super) type Files = Result<Arc<FileVolumes>, ConvertError>;
+
+/// The references of one pod's incarnations.
+pub(super) struct Lookup {
+    /// Tells of the objects of the node, among other things.
+    facts: watch::Receiver<Arc<NodeFacts>>,
+    /// What the rest was made from.
+    made_from: Option<(Arc<NodeFacts>, Vec<Arc<Pod>>)>,
+    states: ReferenceStates,
+    files: BTreeMap<PodUid, Files>,
+    /// As they were last written.
+    written: BTreeMap<PodUid, Arc<FileVolumes>>,
+    /// What an action under way writes.
+    writing: BTreeMap<PodUid, Arc<FileVolumes>>,
+}
+
+impl Lookup {
+    pub(super) fn new(facts: watch::Receiver<Arc<NodeFacts>>) -> Self {
+        Self {
+            facts,
+            made_from: None,
+            states: ReferenceStates::new(),
+            files: BTreeMap::new(),
+            written: BTreeMap::new(),
+            writing: BTreeMap::new(),
+        }
+    }
+
+    /// Returns when a fact of the node has changed; never, when nobody can change one any more.
+    /// Cancel-safe: a change that is missed is seen by the next look.
+    pub(super) async fn changed(&mut self) {
+        if self.facts.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Resolves what each incarnation refers to, if its manifest or an object may be another one.
+    pub(super) fn look_up(&mut self, desired: &Desired, observed: &ObservedPod) {
+        let desired = match desired {
+            Desired::Run(pod) => Some(pod),
+            Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
+        };
+        let others = observed.incarnations.iter().filter_map(|i| match &i.applied {
+            AppliedPod::Known(pod) if desired.is_none_or(|d| d.uid != pod.uid) => Some(pod),
+            AppliedPod::Known(_) | AppliedPod::Unreadable(_) => None,
+        });
+        let pods: Vec<Arc<Pod>> = desired.into_iter().chain(others).cloned().collect();
+        let facts = self.facts.borrow_and_update().clone();
+        let same = self.made_from.as_ref().is_some_and(|(old_facts, old_pods)| {
+            Arc::ptr_eq(&facts, old_facts)
+                && pods.len() == old_pods.len()
+                && pods.iter().zip(old_pods).all(|(now, before)| Arc::ptr_eq(now, before))
+        });
+        if !same {
+            self.states = pods.iter().map(|pod| (pod.uid.clone(), convert::references(pod, &facts))).collect();
+            let old = std::mem::take(&mut self.files);
+            self.files = pods.iter().map(|pod| (pod.uid.clone(), files(pod, &facts, old.get(&pod.uid)))).collect();
+            let states = &self.states;
+            self.written.retain(|uid, _| states.contains_key(uid));
+            self.made_from = Some((facts, pods));
+        }
+        for (uid, state) in &mut self.states {
+            state.volumes = volumes(self.files.get(uid), self.written.get(uid));
+        }
+    }
+
+    /// How it stands with each incarnation.
+    pub(super) fn states(&self) -> &ReferenceStates {
+        &self.states
+    }
+
+    /// What an action on this incarnation has to write.
+    pub(super) fn begin(&mut self, uid: &PodUid, action: &PodAction) -> Files {
+        let files = self.files.get(uid).cloned().unwrap_or_else(|| Ok(Arc::default()));
+        if let (PodAction::CreateSandbox { .. } | PodAction::UpdateVolumes { .. }, Ok(files)) = (action, &files) {
+            self.writing.insert(uid.clone(), files.clone());
+        }
+        files
+    }
+
+    /// An action has succeeded.
+    pub(super) fn succeeded(&mut self, action: &PodAction) {
+        if let PodAction::CreateSandbox { uid, .. } | PodAction::UpdateVolumes { uid } = action
+            && let Some(files) = self.writing.remove(uid)
+        {
+            self.written.insert(uid.clone(), files);
+        }
+    }
+
+    /// The directories of an incarnation are gone.
+    pub(super) fn removed(&mut self, uid: &PodUid) {
+        self.written.remove(uid);
+    }
+}
+
+/// The volumes of files of a pod; the same ones as before, if they hold the same.
+fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Files>) -> Files {
+    let files = convert::file_volumes(pod, facts)?;
+    match before {
+        Some(Ok(before)) if **before == files => Ok(before.clone()),
+        Some(_) | None => Ok(Arc::new(files)),
+    }
+}
+
+fn volumes(files: Option<&Files>, written: Option<&Arc<FileVolumes>>) -> VolumeReferences {
+    let Some(files) = files else { return VolumeReferences::default() };
+    let missing = files.as_ref().ok().and_then(|files| files.missing.clone());
+    let state = match (files, written) {
+        (Ok(files), _) if files.volumes.is_empty() => VolumeState::Settled,
+        (Ok(files), Some(written)) if Arc::ptr_eq(files, written) => VolumeState::Settled,
+        (_, Some(_)) => VolumeState::Outdated,
+        (_, None) => VolumeState::Unknown,
+    };
+    VolumeReferences { missing, state }
+}
