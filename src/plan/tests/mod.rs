@@ -5,6 +5,7 @@ mod deadline;
 mod edit;
 mod init;
 mod model;
+mod probes;
 mod property;
 mod references;
 mod replace;
