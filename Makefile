@@ -9,6 +9,9 @@ CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Random schedules of the simulation.
 SCHEDULES ?= 20000
+# How long `make fuzz` goes on, and what its choices are made from.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
 # Where `make install` puts things.
 prefix ?= /usr/local
 DESTDIR ?=
@@ -99,6 +102,11 @@ test-sim: ## the simulation (not yet part of `test`: it still fails): every faul
 	$(call step,simulation with $(SCHEDULES) schedules)
 	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --test simulation
 
+.PHONY: fuzz
+fuzz: ## mutations of manifests against the laws of judging, FUZZ_SECONDS=600 long, from FUZZ_SEED=1
+	$(call step,mutations for $(FUZZ_SECONDS) s from seed $(FUZZ_SEED))
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(CARGO) test --locked --profile fuzz --test judging mutations -- --nocapture
+
 .PHONY: test-engine
 test-engine: ## tests on private Docker Engines (root)
 	@$(deps) $(build_deps) $(engine_deps) busybox-static
@@ -153,6 +161,11 @@ test-vm: ## a virtual machine with systemd and Docker, from installation over re
 	@[ -e $(TARGET)/vm-$(RELEASE)/cmdline ] || { printf '\n== a machine\n'; tests/vm/box.sh $(TARGET)/vm-$(RELEASE) $(RELEASE); }
 	$(call step,the story on $(RELEASE))
 	tests/vm/run.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript
+
+.PHONY: bench-manifests
+bench-manifests: ## files judged in a second, and the time and memory of hostile ones; prints a table, judges nothing
+	$(call step,benchmark of judging manifests)
+	$(CARGO) bench --locked --bench manifests
 
 .PHONY: install
 install: ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local

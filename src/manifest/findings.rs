@@ -210,12 +210,13 @@ impl<'t> Findings<'t> {
             tree: self.tree,
             document: self.document,
             diagnostic: self.list.last_mut().unwrap_or(&mut self.scratch),
+            is_told: true,
         }
     }
 
     /// A finding that is not told.
     pub fn nowhere(&mut self) -> Finding<'_, 't> {
-        Finding { tree: self.tree, document: self.document, diagnostic: &mut self.scratch }
+        Finding { tree: self.tree, document: self.document, diagnostic: &mut self.scratch, is_told: false }
     }
 }
 
@@ -224,6 +225,8 @@ pub struct Finding<'f, 't> {
     tree: &'t Tree<'t>,
     document: NodeId,
     diagnostic: &'f mut Diagnostic,
+    /// To look for a place costs time, which a finding that nobody hears of is not worth.
+    is_told: bool,
 }
 
 impl Finding<'_, '_> {
@@ -241,12 +244,18 @@ impl Finding<'_, '_> {
 
     /// Points at another path.
     pub fn at_path(self, path: &Path) -> Self {
+        if !self.is_told {
+            return self;
+        }
         let place = self.tree.place_of_path(self.document, path);
         self.at(place)
     }
 
     /// Points at the path's key instead of its value.
     pub fn at_key(self, path: &Path) -> Self {
+        if !self.is_told {
+            return self;
+        }
         let place = self.tree.place_of_key(self.document, path);
         self.at(place)
     }
@@ -261,6 +270,9 @@ impl Finding<'_, '_> {
 
     /// A second place, by path.
     pub fn related_path(self, path: &Path, message: &str) -> Self {
+        if !self.is_told {
+            return self;
+        }
         let place = self.tree.place_of_path(self.document, path);
         self.related(place, message)
     }

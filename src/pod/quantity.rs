@@ -231,4 +231,41 @@ mod tests {
         assert_eq!(q("1Gi").divided_by(q("1Mi")), 1024);
         assert_eq!(q("7").divided_by(q("0")), 7);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[-+.0-9eEinukMGTPK]{0,12}|\\PC{0,20}") {
+            let Ok(amount) = Quantity::parse(&text) else { return Ok(()) };
+            // What is shown reads as the same amount.
+            proptest::prop_assert_eq!(Quantity::parse(&amount.to_string()), Ok(amount));
+            let (whole, milli) = (i128::from(amount.value()), i128::from(amount.milli_value()));
+            proptest::prop_assert!(whole * NANO >= amount.nanos() && (whole - 1) * NANO < amount.nanos());
+            proptest::prop_assert!(milli == i128::from(i64::MAX) || milli * (NANO / 1000) >= amount.nanos());
+        }
+
+        #[test]
+        fn units_are_exact(number in -9_000_000i64..9_000_000, unit in 0usize..6) {
+            let (suffix, factor) = [("n", 1), ("u", 1000), ("m", 1_000_000), ("", NANO), ("Ki", 1024 * NANO), ("M", 1_000_000 * NANO)][unit];
+            let amount = Quantity::parse(&format!("{number}{suffix}")).expect("an amount");
+            proptest::prop_assert_eq!(amount.nanos(), i128::from(number) * factor);
+            let tenth = Quantity::parse(&format!("{number}.5{suffix}")).expect("an amount");
+            let half = if number < 0 { -factor } else { factor };
+            // Half a billionth is rounded away from zero.
+            let rounded = if factor == 1 { half } else { half / 2 };
+            if number != 0 {
+                proptest::prop_assert_eq!(tenth.nanos(), i128::from(number) * factor + rounded);
+            }
+        }
+
+        #[test]
+        fn order_is_that_of_numbers(a in -1_000_000i64..1_000_000, b in -1_000_000i64..1_000_000) {
+            let of = |n: i64| Quantity::parse(&format!("{n}m")).expect("an amount");
+            proptest::prop_assert_eq!(of(a).cmp(&of(b)), a.cmp(&b));
+            proptest::prop_assert_eq!(of(a).plus(of(b)), of(a + b));
+            if b > 0 {
+                let fits = i128::from(of(a).divided_by(of(b)));
+                proptest::prop_assert!(fits * i128::from(b) >= i128::from(a) && (fits - 1) * i128::from(b) < i128::from(a));
+            }
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::{
     suggest::{self, Chain},
 };
 use crate::{
-    manifest::{findings::Findings, path::Path, text::scalar::Scalar},
+    manifest::{findings::Findings, parse::FieldValidation, path::Path, text::scalar::Scalar},
     pod::quantity::Quantity,
 };
 use serde_json::{Map, Value};
@@ -47,7 +47,9 @@ impl Checker<'_, '_> {
     }
 
     fn unknown_field(&mut self, name: &str, chain: &Chain, path: &Path) {
-        let advice = if self.findings.is_full() { None } else { suggest::for_unknown(name, chain) };
+        let level = self.findings.options().field_validation;
+        let is_told = level != FieldValidation::Ignore && !self.findings.is_full();
+        let advice = if !is_told { None } else { suggest::for_unknown(name, chain) };
         let field = path.field(name);
         let message = format!("`{}` is not a field of {}", shortened(name), chain.inner.name);
         let finding = self.findings.strict("unknown-field", &field, message).at_key(&field);
@@ -55,7 +57,8 @@ impl Checker<'_, '_> {
         if let Some(advice) = advice {
             finding.suggest(advice.text);
         }
-        if let Some(meant) = meant {
+        // Where the file is not refused for the name, what follows is all there is to refuse it for.
+        if let Some(meant) = meant.filter(|_| level == FieldValidation::Strict) {
             self.findings.mark_broken(&path.field(meant));
         }
     }

@@ -202,4 +202,46 @@ mod tests {
         assert_eq!(mended("___", dns_label), None);
         assert_eq!(mended("John Doe", label_value).as_deref(), Some("John-Doe"));
     }
+
+    const LABEL: &str = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
+    const PART: &str = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
+
+    proptest::proptest! {
+        #[test]
+        fn what_upstream_describes_is_taken(
+            label in LABEL, other in LABEL, part in PART, env in "[ -<>-~]{1,80}", sysctl in "[a-z0-9]([-_a-z0-9]{0,9}[a-z0-9])?([./][a-z0-9]{1,9}){0,3}",
+        ) {
+            let subdomain = format!("{label}.{other}");
+            proptest::prop_assert_eq!(dns_label(&label), Ok(()));
+            proptest::prop_assert_eq!(dns_subdomain(&subdomain), Ok(()));
+            proptest::prop_assert_eq!(dns_search(&subdomain), Ok(()));
+            proptest::prop_assert_eq!(label_value(&part), Ok(()));
+            proptest::prop_assert_eq!(qualified_name(&format!("{subdomain}/{part}")), Ok(()));
+            proptest::prop_assert_eq!(env_name(&env), Ok(()));
+            proptest::prop_assert_eq!(super::sysctl(&sysctl), Ok(()));
+        }
+
+        #[test]
+        fn one_wrong_character_is_found(label in LABEL, wrong in "[^-a-z0-9]", at in 0usize..63) {
+            let at = at.min(label.len());
+            let text = format!("{}{wrong}{}", &label[..at], &label[at..]);
+            proptest::prop_assert!(dns_label(&text).is_err(), "{text:?}");
+            proptest::prop_assert!(port_name(&text).is_err(), "{text:?}");
+        }
+
+        #[test]
+        fn narrower_rules_imply_wider_ones(text in "[-a-zA-Z0-9._/]{0,70}|\\PC{0,10}") {
+            let implies = |narrow: Rule, wide: Rule| narrow(&text).is_err() || wide(&text).is_ok();
+            proptest::prop_assert!(implies(dns_label, dns_subdomain), "{text:?}");
+            proptest::prop_assert!(implies(dns_subdomain, dns_search), "{text:?}");
+            proptest::prop_assert!(implies(dns_label, label_value), "{text:?}");
+            proptest::prop_assert!(implies(qualified_name, annotation_key), "{text:?}");
+            proptest::prop_assert!(implies(port_name, dns_label), "{text:?}");
+            proptest::prop_assert!(implies(projected_path, descending_path), "{text:?}");
+            for rule in [dns_label, dns_subdomain, label_value, qualified_name] as [Rule; 4] {
+                let mended = mended(&text, rule);
+                proptest::prop_assert!(mended.is_none_or(|mended| rule(&mended).is_ok()), "{text:?}");
+            }
+        }
+    }
 }

@@ -1,0 +1,82 @@
+//! Hostile files: refused for the right reason, in bounded memory, also on their way through the
+//! daemon's watcher.
+
+use crate::{alone, inputs, measured};
+use kubelet_lite::{
+    manifest::{
+        diagnostic::Diagnostic,
+        parse::{ParseOptions, parse_file},
+        watch::{ManifestWatcher, WatchOptions},
+    },
+    time::Clock,
+};
+use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// What judging a file may hold at most, beside the file.
+const MOST: usize = 256 << 20;
+
+#[test]
+fn refused_in_bounded_memory() {
+    let _alone = alone();
+    let mut wrong = Vec::new();
+    for file in inputs::all() {
+        let (parsed, bytes) = measured(|| parse_file(Path::new("a.yaml"), &file.bytes, &ParseOptions::default()));
+        let found = parsed.diagnostics.iter().find(|d| d.is_error()).map(|d| d.code);
+        println!("{:>8} KiB {} ({})", bytes >> 10, file.name, found.unwrap_or("taken"));
+        let text: usize = parsed.diagnostics.iter().map(|d| d.message.len() + d.field.len() + d.object.len()).sum();
+        if found != Some(file.code) || parsed.diagnostics.len() > 401 || text > 1 << 20 || bytes > MOST {
+            let count = parsed.diagnostics.len();
+            wrong.push(format!("{}: {found:?} of {count}, {text} bytes of text, {bytes} bytes held", file.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_daemon_takes_the_good_file_among_them() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(watched());
+}
+
+async fn watched() {
+    let top = tempfile::tempdir().unwrap();
+    let directory = top.path().join("manifests");
+    fs::create_dir(&directory).unwrap();
+    let files = inputs::all();
+    for (index, file) in files.iter().enumerate() {
+        fs::write(directory.join(format!("{index}.yaml")), &file.bytes).unwrap();
+    }
+    nix::unistd::mkfifo(&directory.join("fifo.yaml"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    symlink("loop.yaml", directory.join("loop.yaml")).unwrap();
+    symlink("/dev/zero", directory.join("device.yaml")).unwrap();
+    symlink("/", directory.join("root.yaml")).unwrap();
+    let good = "apiVersion: v1\nkind: Pod\nmetadata: {name: good}\nspec: {containers: [{name: a, image: b:1}]}\n";
+    fs::write(directory.join("good.yaml"), good).unwrap();
+
+    let options = WatchOptions { path: directory.clone(), file_check_frequency: Duration::from_secs(20) };
+    let parser = |path: &Path, bytes: &[u8]| parse_file(path, bytes, &ParseOptions::default());
+    let (watcher, mut handle) = ManifestWatcher::new(&options, Clock::system(), parser).unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(watcher.run(stop.clone()));
+    let all_judged = async {
+        loop {
+            let snapshot = handle.snapshots.borrow_and_update().clone();
+            let judged = |name: &str| {
+                let file = snapshot.files.get(&directory.join(name));
+                file.is_some_and(|file| file.objects.is_some() || file.diagnostics.iter().any(Diagnostic::is_error))
+            };
+            let others = ["good.yaml", "fifo.yaml", "loop.yaml", "device.yaml", "root.yaml"];
+            if (0..files.len()).all(|index| judged(&format!("{index}.yaml"))) && others.into_iter().all(judged) {
+                return snapshot;
+            }
+            handle.snapshots.changed().await.unwrap();
+        }
+    };
+    let snapshot = tokio::time::timeout(Duration::from_secs(300), all_judged).await.expect("all files judged");
+    for (path, file) in &snapshot.files {
+        assert_eq!(file.objects.is_some(), path.ends_with("good.yaml"), "{}", path.display());
+    }
+    stop.cancel();
+}
