@@ -57,6 +57,12 @@ pub struct Options {
     /// Node name instead of the host name.
     #[arg(long, value_name = "NAME")]
     pub hostname_override: Option<String>,
+    /// Labels of the node, for nodeSelector and node affinity: key=value, separated by commas.
+    #[arg(long, value_name = "LABELS")]
+    pub node_labels: Option<String>,
+    /// Taints of the node, for pods that do not tolerate them: key=value:effect, separated by commas.
+    #[arg(long, value_name = "TAINTS")]
+    pub register_with_taints: Option<String>,
     /// Address of the node, for status.hostIP and hostNetwork pods [default: found by itself].
     #[arg(long, value_name = "IP")]
     pub node_ip: Option<IpAddr>,

@@ -22,7 +22,7 @@ use crate::{
     time::Clock,
     volume,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
+    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
 };
 use std::{
     net::IpAddr,
@@ -30,7 +30,7 @@ use std::{
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{Semaphore, watch},
+    sync::watch,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -157,8 +157,11 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
         applied: AppliedStore::new(&settings.root_dir),
         events: Recorder::new(clock.clone()),
         clock,
-        policy: NodePolicy { max_container_restart_period: settings.max_container_restart_period },
-        starts: Semaphore::new(PARALLEL_STARTS),
+        policy: NodePolicy {
+            max_container_restart_period: settings.max_container_restart_period,
+            node: Arc::new(settings.node_rules.clone()),
+        },
+        starts: StartQueue::new(PARALLEL_STARTS),
         sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
     })
 }

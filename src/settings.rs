@@ -1,9 +1,12 @@
 //! Flags and configuration file → [`Settings`]: validated, no option left over.
 
+mod node;
+
 use crate::{
     cli::Options,
     convert::{SysctlPatternError, Sysctls},
     manifest::parse::FieldValidation,
+    pod::{NodeRules, Taint},
     shutdown::{ShutdownGroup, ShutdownPolicy},
 };
 use std::{
@@ -36,6 +39,8 @@ pub struct Settings {
     pub api_socket: Option<PathBuf>,
     /// Lower-cased node name.
     pub node_name: String,
+    /// Labels and taints of the node.
+    pub node_rules: NodeRules,
     /// Address of the node.
     pub node_ip: Option<IpAddr>,
     /// Period of the manifest scan.
@@ -110,6 +115,7 @@ pub fn settle(
         docker_endpoint,
         root_dir: absolute("--root-dir", options.root_dir.as_deref().unwrap_or(Path::new(ROOT_DIR)))?,
         api_socket: options.api_socket.as_deref().map(|path| absolute("--api-socket", path)).transpose()?,
+        node_rules: node::rules(options, file.register_with_taints.clone(), &node_name)?,
         node_name,
         node_ip: options.node_ip,
         file_check_frequency: positive(
@@ -223,6 +229,7 @@ struct ConfigFile {
     shutdown_grace_period: Option<Duration>,
     shutdown_grace_period_critical_pods: Option<Duration>,
     shutdown_grace_period_by_pod_priority: Option<Vec<ShutdownGroup>>,
+    register_with_taints: Option<Vec<Taint>>,
 }
 
 impl ConfigFile {
@@ -273,6 +280,7 @@ impl ConfigFile {
                 "shutdownGracePeriodByPodPriority" => {
                     file.shutdown_grace_period_by_pod_priority = Some(groups_of(&at, value)?);
                 }
+                "registerWithTaints" => file.register_with_taints = Some(node::taints_of(&at, value)?),
                 "crashLoopBackOff" => {
                     if let Some(period) = value.get("maxContainerRestartPeriod") {
                         let period = duration_of(&format!("{at}.maxContainerRestartPeriod"), period)?;

@@ -18,7 +18,7 @@ use crate::{
     pod::Node,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
+    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
 };
 use hyper::Method;
 use k8s_openapi::{
@@ -34,7 +34,7 @@ use std::{
     time::Duration,
 };
 use tempfile::TempDir;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// A daemon without its process: the manager over these manifests, and the API.
@@ -80,7 +80,7 @@ impl Daemon {
             events: Recorder::new(clock.clone()),
             clock: clock.clone(),
             policy: NodePolicy::default(),
-            starts: Semaphore::new(PARALLEL_STARTS),
+            starts: StartQueue::new(PARALLEL_STARTS),
             sandbox_image: SandboxImage::Named("pause:1".into()),
         });
         let mut snapshot = Snapshot { generation: 1, state: DirectoryState::Read, ..Snapshot::default() };

@@ -67,7 +67,7 @@ pub const CODES: &[Code] = &[
     error("invalid-quantity", "The text is not an amount."),
     error("undecodable", "The object can not be decoded for a reason found by no other check."),
     warning("kind-skipped", "The kind means nothing without a cluster; the rest of the file is used."),
-    warning("kind-not-run-yet", "The object is understood, but this version does not act on it."),
+    warning("one-replica", "The workload asks for several pods; a node runs one of each workload."),
     warning("empty-list", "A list without items declares nothing."),
     warning("deprecated-api", "The API version was removed from Kubernetes; the object is read as its successor."),
     // The API's rules, in the API's own words.
@@ -116,6 +116,7 @@ pub const CODES: &[Code] = &[
         "A pod runs from a file that is gone, while another file is refused that may be this one under another name.",
     ),
     error("duplicate-object", "Two files declare a ConfigMap, Secret or claim of the same name."),
+    error("start-cycle", "Pods wait for each other in a circle, by their start-after annotations; none can start."),
     error("host-port-clash", "Two pods want the same port of the node; only one can have it."),
     warning("ignored-name", "Only *.yaml, *.yml and *.json are read, and no dot files."),
     warning(

@@ -6,7 +6,7 @@ use super::{
     findings::Findings,
     kinds::{self, Decoded, Kind},
     path::Path,
-    schema, unhonoured, validate,
+    schema, unhonoured, validate, workloads,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -145,9 +145,6 @@ impl<'f, 't> Judge<'f, 't> {
             let message = "CronJob is not run by kubelet-lite, and passing over it would hide that";
             let finding = self.findings.error("kind-not-supported", &path.field("kind"), message);
             finding.suggest("make it a Job started by a systemd timer");
-        } else if !kind.is_acted_on() && self.findings.options().report_unsupported {
-            let message = format!("{} is understood, but this version does not act on it yet", kind.name());
-            self.findings.warn("kind-not-run-yet", &path.field("kind"), message);
         }
         self.object(kind, &value, path, document)
     }
@@ -212,6 +209,10 @@ impl Object {
     fn validated(self, path: &Path, findings: &mut Findings) -> Self {
         if let Self::Workload { workload, .. } = &self {
             validate::workload(workload, path, findings);
+            if findings.options().report_unsupported && !matches!(workload, Workload::CronJob(_)) {
+                let made = workloads::pod_of(&self).map(|made| made.pod);
+                unhonoured::report_workload(workload, made.as_deref(), path, findings);
+            }
         }
         self
     }

@@ -138,11 +138,6 @@ pub fn names() -> Vec<&'static str> {
 }
 
 impl Decoded {
-    /// Whether this version does what the kind is for.
-    pub fn is_acted_on(self) -> bool {
-        matches!(self, Self::Pod | Self::ConfigMap | Self::Secret | Self::PersistentVolumeClaim)
-    }
-
     /// The kind's name.
     pub fn name(self) -> &'static str {
         DECODED.iter().find(|(_, decoded, _)| *decoded == self).map_or("", |(name, ..)| name)

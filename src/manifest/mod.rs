@@ -12,6 +12,7 @@ mod findings;
 mod judge;
 mod kinds;
 mod object;
+mod order;
 pub mod parse;
 mod path;
 mod schema;
@@ -20,11 +21,13 @@ mod text;
 mod unhonoured;
 mod validate;
 pub mod watch;
+pub mod workloads;
 
 pub use judge::ANNOTATION_SILENCE;
 pub use object::{Config, Object, Workload};
+pub use validate::names;
 
-use crate::pod::{ManifestSource, Objects, Pod, PodKey};
+use crate::pod::{ManifestSource, NodeMismatch, Objects, Pod, PodKey};
 use diagnostic::Diagnostic;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,6 +87,8 @@ pub struct ManifestSet {
     pub objects: Arc<Objects>,
     /// What may run although it is not among `pods`.
     pub held: Held,
+    /// Shares of DaemonSets that are for other nodes, and why.
+    pub elsewhere: BTreeMap<PodKey, NodeMismatch>,
     /// Findings about the files together: clashes of names, too many pods.
     pub diagnostics: Vec<Diagnostic>,
 }

@@ -4,8 +4,12 @@
 //! file gives all it declares up until the clash is gone, and what it declared before stays desired. Whoever has a name
 //! keeps it. Nothing is dropped because something could not be understood.
 
-use super::{DirectoryState, Held, ManifestFile, ManifestSet, Object, Snapshot, diagnostic::Diagnostic};
-use crate::pod::{ManifestSource, Node, ObjectId, Objects, Pod, PodKey, PodUid, objects::Declared};
+use super::{
+    DirectoryState, Held, ManifestFile, ManifestSet, Object, Snapshot, diagnostic::Diagnostic, order, workloads,
+};
+use crate::pod::{
+    ManifestSource, Node, NodeMismatch, NodeRules, ObjectId, Objects, Pod, PodKey, PodUid, objects::Declared,
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
@@ -17,6 +21,7 @@ use std::{
 #[derive(Debug)]
 pub struct Resolver {
     node: Node,
+    rules: Option<Arc<NodeRules>>,
     max_pods: usize,
     memo: BTreeMap<PathBuf, (Weak<Vec<Object>>, Arc<Content>)>,
 }
@@ -73,7 +78,14 @@ pub fn resolve(
 impl Resolver {
     /// A resolver for this node.
     pub fn new(node: Node, max_pods: usize) -> Self {
-        Self { node, max_pods, memo: BTreeMap::new() }
+        Self { node, rules: None, max_pods, memo: BTreeMap::new() }
+    }
+
+    /// With what DaemonSets ask of the node. Without, each has its share here.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Arc<NodeRules>) -> Self {
+        self.rules = Some(rules);
+        self
     }
 
     /// As [`resolve`].
@@ -94,7 +106,12 @@ impl Resolver {
         let mut held = BTreeSet::new();
         for (path, content) in &contents {
             if let (Content::Good(good), None) = (&**content, clashes.get(path)) {
-                set.pods.extend(good.pods.iter().map(|pod| (pod.key.clone(), pod.clone())));
+                for pod in &good.pods {
+                    match self.belongs_here(pod, &owners) {
+                        Ok(()) => drop(set.pods.insert(pod.key.clone(), pod.clone())),
+                        Err(mismatch) => drop(set.elsewhere.insert(pod.key.clone(), mismatch)),
+                    }
+                }
                 good.objects.iter().for_each(|(id, object)| objects.insert(id.clone(), object.clone()));
                 continue;
             }
@@ -127,7 +144,20 @@ impl Resolver {
             DirectoryState::Unread | DirectoryState::Unavailable(_) => Held::Everything,
         };
         self.limit(&mut set, &owners);
+        set.diagnostics.extend(order::cycles(&set.pods));
         set
+    }
+
+    /// Whether this node has the pod: its share of a DaemonSet is only on nodes that it fits. One that
+    /// runs stays as long as the controller of DaemonSets would leave it.
+    fn belongs_here(&self, pod: &Pod, owners: &Owners<'_>) -> Result<(), NodeMismatch> {
+        match &self.rules {
+            Some(rules) if pod.standing.is_daemon => match owners.of_name(&pod.key) {
+                Some(_) => rules.keeps(&pod.spec),
+                None => rules.admits(&pod.spec),
+            },
+            _ => Ok(()),
+        }
     }
 
     fn content(&mut self, path: &Path, file: &ManifestFile) -> Arc<Content> {
@@ -167,7 +197,7 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
     let mut pods: Vec<Arc<Pod>> = Vec::new();
     let mut claimed: BTreeMap<Claim, usize> = BTreeMap::new();
     let mut found = Vec::new();
-    for (document, config) in objects.iter().filter_map(Object::as_config) {
+    for (document, config) in objects.iter().flat_map(workloads::configs_of) {
         let id = config.id();
         if let Some(first) = claimed.insert(Claim::Object(id.clone()), document) {
             let message = format!("documents {} and {} of this file are both {id}", first + 1, document + 1);
@@ -177,9 +207,10 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
         let source = ManifestSource { path: path.to_owned(), document };
         found.push((id, Arc::new(config.declared(source))));
     }
-    for (document, written) in objects.iter().filter_map(Object::as_pod) {
+    for made in objects.iter().filter_map(workloads::pod_of) {
+        let document = made.document;
         let source = ManifestSource { path: path.to_owned(), document };
-        match Pod::from_manifest(written.clone(), source, node) {
+        match Pod::from_manifest(made.pod.into_owned(), source, node) {
             Ok(pod) => {
                 let taken =
                     claims(&pod).find_map(|claim| claimed.get(&claim).map(|first: &usize| (claim.words(), *first)));

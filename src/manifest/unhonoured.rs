@@ -1,13 +1,35 @@
 //! Says, of a good pod, which of its fields this version does not honour: nothing is ignored in silence.
 
-use super::{findings::Findings, path::Path};
-use crate::convert::{self, Verdict};
+use super::{Workload, findings::Findings, path::Path, workloads};
+use crate::convert::{self, FieldVerdict, Verdict};
 use k8s_openapi::api::core::v1 as api;
 
 /// Reports every field that is refused, warned about or only approximated, at its place.
 pub(super) fn report(pod: &api::Pod, path: &Path<'_>, findings: &mut Findings<'_>) {
+    report_all(convert::unsupported(pod, &findings.options().support), path, findings);
+}
+
+/// As [`report`], for the template of a workload; what its controller adds to the pod is reported at the
+/// workload's spec.
+pub(super) fn report_workload(workload: &Workload, made: Option<&api::Pod>, path: &Path<'_>, findings: &mut Findings) {
+    let Some(template) = workloads::template(workload) else { return };
+    let metadata = template.metadata.clone().unwrap_or_default();
     let policy = &findings.options().support;
-    for found in convert::unsupported(pod, policy) {
+    let written = convert::unsupported(&api::Pod { metadata, spec: template.spec.clone(), status: None }, policy);
+    let added = made.map(|made| convert::unsupported(made, policy)).unwrap_or_default();
+    let spec = path.field("spec");
+    for found in added {
+        let is_new = !written.iter().any(|other| other.path == found.path);
+        if is_new && found.verdict == Verdict::Refused {
+            let message = format!("its pod has `{}`, which {}", found.path, found.reason);
+            findings.error("field-not-supported", &spec, message);
+        }
+    }
+    report_all(written, &spec.field("template"), findings);
+}
+
+fn report_all(found: Vec<FieldVerdict>, path: &Path<'_>, findings: &mut Findings<'_>) {
+    for found in found {
         descend(path, &found.path, &mut |place| {
             // Who was told that a field is wrong need not hear that it is not honoured either.
             if findings.is_told(place) {

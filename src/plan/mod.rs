@@ -15,6 +15,7 @@
 //! ```
 
 pub mod action;
+mod admission;
 pub mod backoff;
 mod containers;
 mod deadline;
@@ -34,8 +35,8 @@ pub use probes::is_started;
 use crate::{
     engine::ImageDetails,
     pod::{
-        ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, ObservedPod, Pod, PodReferences, PodUid,
-        ProbeKey, ProbeVerdicts,
+        ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, NodeMismatch, NodeRules, ObservedPod, Pod,
+        PodKey, PodReferences, PodUid, ProbeKey, ProbeVerdicts,
     },
     time::Timestamp,
 };
@@ -91,6 +92,8 @@ pub struct SyncInput<'a> {
     pub hooks: &'a HookStates,
     /// Figures of the node.
     pub policy: &'a NodePolicy,
+    /// Pods that must be ready before this one starts, and are not.
+    pub start_after: &'a BTreeSet<PodKey>,
 }
 
 /// Images known to be present, with what the engine says of them.
@@ -137,11 +140,13 @@ pub struct Failure {
 pub struct NodePolicy {
     /// Longest CrashLoopBackOff delay (`crashLoopBackOff.maxContainerRestartPeriod`).
     pub max_container_restart_period: Duration,
+    /// What pods may ask of the node before they start.
+    pub node: Arc<NodeRules>,
 }
 
 impl Default for NodePolicy {
     fn default() -> Self {
-        Self { max_container_restart_period: backoff::MAX_CONTAINER_RESTART_PERIOD }
+        Self { max_container_restart_period: backoff::MAX_CONTAINER_RESTART_PERIOD, node: Arc::default() }
     }
 }
 
@@ -199,6 +204,10 @@ pub enum WaitingReason {
         /// When it is tried again.
         until: Timestamp,
     },
+    /// The node is not one that the pod asks for.
+    NodeMismatch(NodeMismatch),
+    /// These pods are not ready yet.
+    StartAfter(BTreeSet<PodKey>),
 }
 
 /// What may be done for this pod now, why the rest waits, and when to ask again.

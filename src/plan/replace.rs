@@ -29,6 +29,9 @@ impl Planner<'_> {
         let making = || input.in_flight.values().filter_map(PodAction::makes_for);
         let is_crowded =
             |uid: &PodUid| making().any(|other| other != uid) || all.iter().any(|i| i.uid != *uid && may_run(i));
+        if self.is_held_back(pod, own, &others, kept(own, &others)) {
+            return;
+        }
         if let Some(kept) = kept(own, &others)
             && !self.gives_way(kept, pod, is_crowded(&kept.uid))
         {

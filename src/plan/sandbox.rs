@@ -153,7 +153,10 @@ pub(super) fn is_as_declared(recorded: Option<&SpecHash>, declared: &SpecHash) -
 }
 
 /// Whether every container is done for good, so that the pod is Succeeded or Failed.
-fn is_finished(pod: &Pod, incarnation: &Incarnation, endings: &Endings) -> bool {
+pub(super) fn is_finished(pod: &Pod, incarnation: &Incarnation, endings: &Endings) -> bool {
+    if has_failed_too_often(pod, incarnation) {
+        return true;
+    }
     let newest = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name);
     let of_kind = |kind| pod.containers.iter().filter(move |c| c.kind == kind);
     let current = incarnation.sandboxes.first();
@@ -174,6 +177,22 @@ fn is_finished(pod: &Pod, incarnation: &Incarnation, endings: &Endings) -> bool 
     }
     of_kind(ContainerKind::App).all(|c| !is_due(Some(incarnation), c, endings))
         && of_kind(ContainerKind::App).all(|c| newest(c).is_some_and(|i| i.state.is_exited()))
+}
+
+/// Whether a container has failed when its pod's restarts were used up (`backoffLimit` of a Job).
+fn has_failed_too_often(pod: &Pod, incarnation: &Incarnation) -> bool {
+    let Some(limit) = pod.standing.backoff_limit else { return false };
+    let newest =
+        || pod.containers.iter().filter_map(|c| Some((c, incarnation.containers.iter().find(|i| i.name == c.name)?)));
+    let restarts = newest().fold(0u32, |sum, (_, instance)| sum.saturating_add(instance.attempt.0));
+    let has_failed = |(container, instance): (&Container, &ContainerStatus)| {
+        instance.state.is_exited()
+            && !has_succeeded(instance)
+            && is_as_declared(instance.hash.as_ref(), &container.hash)
+            && !is_ruled(&container.restart, instance)
+            && !outlived_its_sandbox(incarnation, instance)
+    };
+    restarts >= limit && newest().any(has_failed)
 }
 
 /// Whether a container should run, or run to its end, in the sandbox to come.

@@ -225,6 +225,12 @@ pub fn derived_uid(node: &str, namespace: &str, name: &str, written: &api::PodSp
     digest(&["kubelet-lite/pod-uid/v1", node, namespace, name, &core])[..32].to_owned()
 }
 
+/// The uid of a pod that every edit of its spec makes another pod.
+pub fn whole_uid(node: &str, namespace: &str, name: &str, written: &api::PodSpec) -> String {
+    let whole = canonical(written).to_string();
+    digest(&["kubelet-lite/whole-pod-uid/v1", node, namespace, name, &whole])[..32].to_owned()
+}
+
 /// `kubernetes.io/config.hash`: 32 hex digits over the whole manifest but `status` and
 /// `metadata.creationTimestamp`.
 pub fn config_hash(written: &api::Pod) -> String {

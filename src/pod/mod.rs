@@ -5,6 +5,7 @@
 pub mod defaults;
 pub mod hash;
 pub mod key;
+pub mod node;
 pub mod objects;
 pub mod observed;
 pub mod priority;
@@ -13,8 +14,10 @@ pub mod quantity;
 pub mod references;
 pub mod restart;
 pub mod spec;
+pub mod standing;
 
 pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
+pub use node::{NodeMismatch, NodeRules, Taint, TaintEffect};
 pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
@@ -23,3 +26,4 @@ pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
 pub use restart::{Restart, RestartPolicy};
 pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy};
+pub use standing::Standing;

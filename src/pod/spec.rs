@@ -4,6 +4,7 @@ use super::{
     ContainerName, ImageRef, PodKey, PodUid, ProbeKind, defaults,
     hash::{self, SpecHash},
     restart::{Restart, RestartPolicy},
+    standing::{self, Standing},
 };
 use k8s_openapi::api::core::v1 as api;
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,8 @@ pub struct Pod {
     pub host_network: bool,
     /// Init containers and sidecars in the order of the spec, then the apps in theirs.
     pub containers: Vec<Container>,
+    /// What it is among the pods of its node.
+    pub standing: Standing,
 }
 
 /// One container of the spec.
@@ -147,6 +150,8 @@ impl Pod {
         let namespace = written.metadata.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default");
         let uid = match written.metadata.uid.as_deref().filter(|u| !u.is_empty()) {
             Some(uid) => uid.to_owned(),
+            // Another template is another Job.
+            None if standing::is_controlled_by(&written, "Job") => hash::whole_uid(&node.name, namespace, name, spec),
             None => hash::derived_uid(&node.name, namespace, name, spec),
         };
         let key = PodKey::new(namespace, format!("{name}-{}", node.name.to_lowercase()));
@@ -175,6 +180,7 @@ impl Pod {
         if spec.containers.is_empty() {
             return Err(ResolveError::Missing("spec.containers"));
         }
+        let standing = Standing::of(&written, &key);
         Ok(Self {
             key,
             uid,
@@ -184,6 +190,7 @@ impl Pod {
             restart_policy,
             grace: seconds(spec.termination_grace_period_seconds.unwrap_or(defaults::TERMINATION_GRACE_PERIOD_SECONDS)),
             host_network: spec.host_network == Some(true),
+            standing,
             containers,
             spec: Arc::new(spec),
             written: Arc::new(written),

@@ -1,8 +1,11 @@
 //! What a worker publishes of its pod: values from which its status follows.
 
 use super::{Conditions, Waiting};
-use crate::pod::{ContainerName, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox};
-use std::{collections::BTreeMap, sync::Arc};
+use crate::pod::{ContainerName, ContainerState, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// All that the status of one pod is made from, as of one moment. Two are equal only if they share one
 /// copy of the manifest.
@@ -69,6 +72,13 @@ impl PodPicture {
     /// Whether condition `Ready` is true.
     pub fn is_ready(&self) -> bool {
         self.conditions.is_true(super::READY)
+    }
+
+    /// Whether all its containers are done, the last of each with exit code 0.
+    pub fn has_succeeded(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut newest = self.containers.iter().filter(|container| seen.insert(&container.name));
+        self.finished && newest.all(|container| matches!(container.state, ContainerState::Exited { code: 0, .. }))
     }
 
     /// The oldest thing the engine remembers of the pod, which is at least as old.

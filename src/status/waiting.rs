@@ -40,6 +40,16 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
             Waiting { reason: Some(reason), message: message.clone() }
         }
         WaitingReason::Missing { reason, message } => Waiting { reason: None, message: format!("{reason}: {message}") },
+        // The kubelet refuses such a pod for good; here it waits, and says so in its containers.
+        WaitingReason::NodeMismatch(mismatch) => {
+            Waiting { reason: Some(mismatch.reason), message: mismatch.message.clone() }
+        }
+        WaitingReason::StartAfter(others) => {
+            let names: Vec<String> = others.iter().map(ToString::to_string).collect();
+            let message =
+                format!("starts when {} {} ready", names.join(", "), if names.len() == 1 { "is" } else { "are" });
+            Waiting { reason: Some("StartAfter"), message }
+        }
         WaitingReason::Failed { reason, .. } => {
             failed(container, reason, true, failure(pod, container, results, Some(reason)))
         }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     manifest::{
-        Config, ManifestSet, Object, Workload,
+        Config, ManifestSet, Object,
         diagnostic::{Diagnostic, Severity},
         parse::{ParseOptions, locate},
         set::resolve,
@@ -61,10 +61,12 @@ impl Report {
             snapshot.files.values().flat_map(|file| file.diagnostics.iter().cloned()).collect();
         let node = Node { name: args.hostname_override.clone() };
         let resolved = resolve(&snapshot, &ManifestSet::default(), &BTreeMap::new(), &node, args.max_pods);
-        let mut together = set::host_ports(&resolved);
+        let mut together = set::host_ports(&resolved, &snapshot);
+        let missing_pods = set::missing_pods(&resolved, &snapshot);
         together.extend(resolved.diagnostics);
         if has_directory {
             together.extend(set::missing_references(&snapshot));
+            together.extend(missing_pods);
             together.extend(set::ignored_names(&snapshot));
         }
         together.retain(|found| found.is_error() || !options.silenced.contains(found.code));
@@ -118,15 +120,7 @@ fn object_name(object: &Object) -> ObjectName {
         Object::Config { config: Config::ConfigMap(o), .. } => ("ConfigMap", &o.metadata),
         Object::Config { config: Config::Secret(o), .. } => ("Secret", &o.metadata),
         Object::Config { config: Config::PersistentVolumeClaim(o), .. } => ("PersistentVolumeClaim", &o.metadata),
-        Object::Workload { workload, .. } => match workload {
-            Workload::DaemonSet(o) => ("DaemonSet", &o.metadata),
-            Workload::Deployment(o) => ("Deployment", &o.metadata),
-            Workload::ReplicaSet(o) => ("ReplicaSet", &o.metadata),
-            Workload::StatefulSet(o) => ("StatefulSet", &o.metadata),
-            Workload::ReplicationController(o) => ("ReplicationController", &o.metadata),
-            Workload::Job(o) => ("Job", &o.metadata),
-            Workload::CronJob(o) => ("CronJob", &o.metadata),
-        },
+        Object::Workload { workload, .. } => (workload.kind(), workload.metadata()),
     };
     named(kind, metadata)
 }

@@ -1,6 +1,6 @@
 //! Files judged together: who claims the same name or port, and what no file declares.
 
-use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic};
+use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic, workloads};
 use crate::pod::{Pod, defaults};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::{
@@ -16,7 +16,7 @@ type Reference = (&'static str, String, String);
 type Holders<'a> = Vec<(String, &'a Arc<Pod>)>;
 
 /// Host ports that two pods want: the one that sorts later could never run.
-pub fn host_ports(set: &ManifestSet) -> Vec<Diagnostic> {
+pub fn host_ports(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
     let mut taken: BTreeMap<(String, i32), Holders> = BTreeMap::new();
     let mut found = Vec::new();
     let mut pods: Vec<_> = set.pods.values().collect();
@@ -28,8 +28,10 @@ pub fn host_ports(set: &ManifestSet) -> Vec<Diagnostic> {
             if let Some((_, holder)) = other {
                 let message = format!("host port {port}/{protocol} of pod {} is pod {}'s", pod.key, holder.key);
                 let diagnostic = Diagnostic::error("host-port-clash", &pod.source.path, message);
-                let diagnostic =
-                    diagnostic.document(pod.source.document).field(field).object(format!("Pod {}", pod.key));
+                let diagnostic = diagnostic
+                    .document(pod.source.document)
+                    .field(at(snapshot, pod, &field))
+                    .object(format!("Pod {}", pod.key));
                 found.push(diagnostic.suggest(format!("give one of them another port; see {}", holder.source)));
             } else {
                 holders.push((address, pod));
@@ -47,16 +49,41 @@ fn overlap(a: &str, b: &str) -> bool {
 
 /// Field, protocol, address and number of each port of the node that a pod wants.
 fn ports(pod: &Pod) -> impl Iterator<Item = (String, String, String, i32)> {
-    let containers = pod.spec.containers.iter().enumerate();
-    let ports = containers.flat_map(|(container, found)| {
-        found.ports.iter().flatten().enumerate().map(move |(index, port)| (container, index, port))
+    let apps = pod.spec.containers.iter().enumerate().map(|(index, container)| ("containers", index, container));
+    let init = pod.spec.init_containers.iter().flatten().enumerate();
+    // Others end before the pod's ports are used.
+    let sidecars = init.filter(|(_, container)| container.restart_policy.as_deref() == Some("Always"));
+    let all = apps.chain(sidecars.map(|(index, container)| ("initContainers", index, container)));
+    let ports = all.flat_map(|(list, container, found)| {
+        found.ports.iter().flatten().enumerate().map(move |(index, port)| (list, container, index, port))
     });
-    ports.filter_map(|(container, index, port)| {
+    ports.filter_map(|(list, container, index, port)| {
         let number = port.host_port.filter(|number| *number != 0)?;
-        let field = format!("spec.containers[{container}].ports[{index}].hostPort");
+        let field = format!("spec.{list}[{container}].ports[{index}].hostPort");
         let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".into());
         Some((field, protocol, port.host_ip.clone().unwrap_or_default(), number))
     })
+}
+
+/// The path of a pod's field in the object that the pod is or is made from.
+fn at(snapshot: &Snapshot, pod: &Pod, field: &str) -> String {
+    let objects = snapshot.files.get(&pod.source.path).and_then(|file| file.objects.as_ref());
+    let is_it = |object: &&Object| workloads::pod_of(object).is_some_and(|made| made.document == pod.source.document);
+    let made_by = objects.and_then(|objects| objects.iter().find(is_it));
+    format!("{}{field}", made_by.map(template_field).unwrap_or_default())
+}
+
+/// Pods that others start after, and no file declares.
+pub fn missing_pods(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
+    let pods = set.pods.values().flat_map(|pod| pod.standing.start_after.iter().map(move |other| (pod, other)));
+    let missing = pods.filter(|(_, other)| !set.pods.contains_key(*other));
+    let told = missing.map(|(pod, other)| {
+        let message = format!("pod {other} is declared by no file; pod {} starts when it is ready", pod.key);
+        let diagnostic = Diagnostic::warning("missing-reference", &pod.source.path, message);
+        let diagnostic = diagnostic.document(pod.source.document).object(format!("Pod {}", pod.key));
+        diagnostic.field(at(snapshot, pod, "metadata.annotations"))
+    });
+    told.collect()
 }
 
 /// What pods need and no file declares.
@@ -95,10 +122,11 @@ fn objects(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, &Object)> {
 }
 
 fn declarations(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, usize, Reference)> {
-    objects(snapshot).filter_map(|(path, object)| {
-        let (document, config) = object.as_config()?;
-        let id = config.id();
-        Some((path, document, (id.kind.as_str(), id.namespace, id.name)))
+    objects(snapshot).flat_map(|(path, object)| {
+        workloads::configs_of(object).into_iter().map(move |(document, config)| {
+            let id = config.id();
+            (path, document, (id.kind.as_str(), id.namespace, id.name))
+        })
     })
 }
 
@@ -121,32 +149,27 @@ struct PodOf<'a> {
 }
 
 fn pod_of(object: &Object) -> Option<PodOf<'_>> {
-    const TEMPLATE: &str = "spec.template.";
     let (document, kind, metadata, spec, field) = match object {
         Object::Pod { pod, document } => (*document, "Pod", &pod.metadata, pod.spec.as_ref(), ""),
         Object::Config { .. } => return None,
         Object::Workload { workload, document } => {
-            let (kind, metadata, template, field) = match workload {
-                Workload::DaemonSet(w) => ("DaemonSet", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
-                Workload::Deployment(w) => ("Deployment", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
-                Workload::ReplicaSet(w) => ("ReplicaSet", &w.metadata, w.spec.as_ref()?.template.as_ref(), TEMPLATE),
-                Workload::StatefulSet(w) => ("StatefulSet", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
-                Workload::ReplicationController(w) => {
-                    ("ReplicationController", &w.metadata, w.spec.as_ref()?.template.as_ref(), TEMPLATE)
-                }
-                Workload::Job(w) => ("Job", &w.metadata, Some(&w.spec.as_ref()?.template), TEMPLATE),
-                Workload::CronJob(w) => {
-                    let job = w.spec.job_template.spec.as_ref();
-                    ("CronJob", &w.metadata, job.map(|job| &job.template), "spec.jobTemplate.spec.template.")
-                }
-            };
-            (*document, kind, metadata, template?.spec.as_ref(), field)
+            let spec = workloads::template(workload)?.spec.as_ref();
+            (*document, workload.kind(), workload.metadata(), spec, template_field(object))
         }
     };
     let mut spec = spec?.clone();
     defaults::apply(&mut spec);
     let label = format!("{kind} {}", metadata.name.as_deref().unwrap_or_default());
     Some(PodOf { metadata, spec, label, document, field })
+}
+
+/// What comes before `spec` in the paths of the fields of an object's pod.
+fn template_field(object: &Object) -> &'static str {
+    match object {
+        Object::Pod { .. } | Object::Config { .. } => "",
+        Object::Workload { workload: Workload::CronJob(_), .. } => "spec.jobTemplate.spec.template.",
+        Object::Workload { .. } => "spec.template.",
+    }
 }
 
 /// What a pod can not start without: kind, name and the field that asks for it.

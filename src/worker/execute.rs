@@ -173,7 +173,7 @@ impl<E: Engine> Task<E> {
             convert::sandbox_body(&pod, attempt, started_at, &self.shared.facts())
                 .map_err(|error| SyncError::Config(Box::new(error)))
         };
-        let _permit = self.shared.starts.acquire().await;
+        let _permit = self.shared.starts.turn(self.priority()).await;
         match self.create(&name, body()?).await {
             // Pruned while we ran: bring it back.
             Err(SyncError::Engine { source, .. }) if source.is_not_found() => {
@@ -206,7 +206,7 @@ impl<E: Engine> Task<E> {
         let found = ContainerFacts { sandbox: in_sandbox(sandbox), image, seccomp_profile: seccomp_profile.as_ref() };
         let body = convert::container_body(pod, container, &found, attempt, backoff, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
-        let _permit = self.shared.starts.acquire().await;
+        let _permit = self.shared.starts.turn(self.priority()).await;
         self.create(&convert::container_name(pod, name, attempt), body).await
     }
 
@@ -228,8 +228,12 @@ impl<E: Engine> Task<E> {
         Err(SyncError::NameTaken { name: name.to_owned(), id: owner.id.chars().take(12).collect() })
     }
 
+    fn priority(&self) -> i32 {
+        self.pod.as_ref().map_or(0, |pod| pod.standing.priority)
+    }
+
     async fn start(&self, id: &ContainerId) -> Result<Done, SyncError> {
-        let _permit = self.shared.starts.acquire().await;
+        let _permit = self.shared.starts.turn(self.priority()).await;
         let touched = Done { touched: vec![id.clone()], ..Done::default() };
         let error = self.shared.engine.start(id.as_str()).await.err();
         let start = error.as_ref().map_or(Start::Succeeded, oom::classify);

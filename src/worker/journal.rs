@@ -222,6 +222,7 @@ impl<'a> Subject<'a> {
                     let line = format!("{word}: {message}; waiting until that is declared");
                     self.events.record(self.warning(event, text).of(name, self.kind(name)).line(line));
                 }
+                WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_) => {}
                 WaitingReason::CrashLoopBackOff { .. }
                 | WaitingReason::ContainerCreating
                 | WaitingReason::PodInitializing
@@ -235,11 +236,36 @@ impl<'a> Subject<'a> {
             );
             self.events.record(self.warning(reason::ENVIRONMENT_STALE, message).of(name, self.kind(name)));
         }
+        self.held_back(before, after);
         if after.deadline_exceeded && !before.deadline_exceeded {
             self.events.record(self.warning(reason::DEADLINE_EXCEEDED, status::DEADLINE_EXCEEDED));
         } else if after.finished && !before.finished {
             let uid = self.uid.map(PodUid::as_str);
             info!(pod = %self.key, uid, reason = "PodFinished", "all containers of the pod are done");
+        }
+    }
+
+    /// Says once for the whole pod why it may not start.
+    fn held_back(&self, before: &PodPlan, after: &PodPlan) {
+        let of = |plan: &PodPlan| {
+            let held = |reason: &&WaitingReason| {
+                matches!(reason, WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_))
+            };
+            plan.waiting.values().find(held).cloned()
+        };
+        let (before, after) = (of(before), of(after));
+        match after.filter(|after| before.as_ref() != Some(after)) {
+            Some(WaitingReason::NodeMismatch(mismatch)) => {
+                let message = format!("Predicate {} failed: {}", mismatch.reason, mismatch.message);
+                let line = format!("waits for a node that it fits: {}", mismatch.message);
+                self.events.record(self.warning(mismatch.reason, message).line(line));
+            }
+            Some(WaitingReason::StartAfter(others)) => {
+                let names: Vec<String> = others.iter().map(ToString::to_string).collect();
+                let uid = self.uid.map(PodUid::as_str);
+                info!(pod = %self.key, uid, reason = "StartAfter", "waits for {}", names.join(", "));
+            }
+            _ => {}
         }
     }
 }

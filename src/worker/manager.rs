@@ -140,7 +140,8 @@ impl<E: Engine> PodManager<E> {
         summary: watch::Sender<NodeSummary>,
         detach: CancellationToken,
     ) -> Self {
-        let resolver = Resolver::new(shared.facts().node.clone(), options.max_pods);
+        let resolver =
+            Resolver::new(shared.facts().node.clone(), options.max_pods).with_rules(shared.policy.node.clone());
         Self {
             shared,
             resolver,
@@ -264,6 +265,7 @@ impl<E: Engine> PodManager<E> {
             {
                 return Some(error);
             }
+            self.release();
             if self.advance_shutdown() {
                 self.reconcile();
             }
@@ -334,6 +336,9 @@ impl<E: Engine> PodManager<E> {
                 Severity::Warning => warn!(file = %diagnostic.path.display(), "{diagnostic}"),
             }
         }
+        for (key, mismatch) in set.elsewhere.iter().filter(|(key, _)| !self.set.elsewhere.contains_key(*key)) {
+            info!(pod = %key, reason = mismatch.reason, "this node has no share of the DaemonSet: {}", mismatch.message);
+        }
         let keys: BTreeSet<PodKey> = set.pods.keys().chain(self.workers.keys()).chain(listed.keys()).cloned().collect();
         self.set = set;
         // Before the wishes: what a pod refers to may have come in the same file.
@@ -343,7 +348,7 @@ impl<E: Engine> PodManager<E> {
         let mut keys: Vec<(Reverse<i32>, PodKey)> = keys.into_iter().map(|k| (Reverse(self.priority(&k)), k)).collect();
         keys.sort();
         for (Reverse(priority), key) in keys {
-            let wish = wish(&self.set, &key, incumbents.get(&key));
+            let wish = self.wish(&key, incumbents.get(&key));
             let wish = self.shutdown.wish(priority, wish);
             self.grant(&key, wish);
         }
@@ -392,7 +397,7 @@ impl<E: Engine> PodManager<E> {
     fn incumbents(&self, listed: &BTreeMap<PodKey, Listed>) -> BTreeMap<PodKey, ManifestSource> {
         let mut incumbents = BTreeMap::new();
         for (key, handle) in &self.workers {
-            if let Wish::Run(pod) = &*handle.wish.borrow() {
+            if let Some(pod) = handle.wish.borrow().pod() {
                 incumbents.insert(key.clone(), pod.source.clone());
             }
         }
@@ -408,22 +413,53 @@ impl<E: Engine> PodManager<E> {
         incumbents
     }
 
+    /// What is wanted of a pod, as things stand.
+    fn wish(&self, key: &PodKey, runs_from: Option<&ManifestSource>) -> Wish {
+        let wish = wish(&self.set, key, runs_from);
+        let Wish::Run(pod) = &wish else { return wish };
+        let others = pod.standing.start_after.iter();
+        let others: BTreeSet<PodKey> = others.filter(|other| !self.is_up(other)).cloned().collect();
+        if others.is_empty() { wish } else { Wish::RunAfter(pod.clone(), others) }
+    }
+
+    /// Whether those that start after this pod may start.
+    fn is_up(&self, key: &PodKey) -> bool {
+        self.workers.get(key).is_some_and(|handle| {
+            let summary = handle.summary.borrow();
+            summary.ready || summary.picture.as_ref().is_some_and(|p| p.0.has_succeeded())
+        })
+    }
+
+    /// Looks again at those that wait for others.
+    fn release(&mut self) {
+        if self.shutdown.is_under_way() {
+            return;
+        }
+        let waiting = |key: &&PodKey| self.set.pods.get(*key).is_some_and(|pod| !pod.standing.start_after.is_empty());
+        let keys: Vec<PodKey> = self.workers.keys().filter(waiting).cloned().collect();
+        for key in keys {
+            let wish = self.wish(&key, None);
+            self.grant(&key, wish);
+        }
+    }
+
     fn grant(&mut self, key: &PodKey, wish: Wish) {
         if let Some(handle) = self.workers.get(key) {
-            let news = handle.wish.send_if_modified(|old| {
+            let mut news = None;
+            handle.wish.send_if_modified(|old| {
                 let changed = *old != wish;
                 if changed {
-                    *old = wish.clone();
+                    news = Some(std::mem::replace(old, wish.clone()));
                 }
                 changed
             });
-            if news {
+            if news.is_some_and(|before| before.pod().is_none() || before.pod() != wish.pod()) {
                 announce(key, &wish);
             }
             return;
         }
         let known = self.listed.as_ref().and_then(|l| l.get(key)).map(|l| l.rows.clone()).unwrap_or_default();
-        if known.is_empty() && (!matches!(wish, Wish::Run(_)) || self.shutdown.is_under_way()) {
+        if known.is_empty() && (wish.pod().is_none() || self.shutdown.is_under_way()) {
             return;
         }
         announce(key, &wish);
@@ -454,7 +490,8 @@ impl<E: Engine> PodManager<E> {
                 }
                 info!(pod = %key, reason = "PodGone", "nothing is left of the pod");
                 // It may have been declared again meanwhile.
-                if let wish @ Wish::Run(_) = wish(&self.set, &key, None) {
+                let wish = self.wish(&key, None);
+                if wish.pod().is_some() {
                     self.grant(&key, wish);
                 }
             }
@@ -509,7 +546,7 @@ fn wish(set: &ManifestSet, key: &PodKey, runs_from: Option<&ManifestSource>) -> 
 
 fn announce(key: &PodKey, wish: &Wish) {
     match wish {
-        Wish::Run(pod) => {
+        Wish::Run(pod) | Wish::RunAfter(pod, _) => {
             info!(pod = %key, uid = %pod.uid, file = %pod.source, config_hash = pod.config_hash, "pod declared");
         }
         Wish::Stop { grace } => {

@@ -20,6 +20,7 @@ pub mod manager;
 mod oom;
 mod picture;
 mod pod_worker;
+mod starts;
 mod summary;
 mod view;
 
@@ -27,6 +28,7 @@ pub use error::SyncError;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
 pub use oom::OomSupport;
 pub use pod_worker::{PodMessage, PodWorker, Wish, WorkerEnd};
+pub use starts::{StartPermit, StartQueue};
 pub use summary::PodSummary;
 
 use crate::{
@@ -40,7 +42,7 @@ use crate::{
     volume::{AppliedStore, VolumeManager},
 };
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
 /// How many sandboxes and containers are made or started at once on the node. More gains nothing on
 /// small machines and only lengthens each pod's start.
@@ -66,7 +68,7 @@ pub struct Shared<E> {
     /// Figures of the node.
     pub policy: NodePolicy,
     /// Permits for making and starting.
-    pub starts: Semaphore,
+    pub starts: StartQueue,
     /// Asks probes and runs lifecycle hooks.
     pub handlers: Arc<dyn Handlers>,
     /// Where the sandbox image comes from.

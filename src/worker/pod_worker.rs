@@ -30,6 +30,8 @@ use tracing::{debug, warn};
 pub enum Wish {
     /// Run this.
     Run(Arc<Pod>),
+    /// Run this, but start it only when these pods are ready.
+    RunAfter(Arc<Pod>, BTreeSet<PodKey>),
     /// Go on as the labels say: its manifest can not be read.
     Keep,
     /// End.
@@ -86,6 +88,7 @@ pub struct PodWorker<E: Engine> {
     detach: CancellationToken,
     view: View,
     desired: Desired,
+    start_after: BTreeSet<PodKey>,
     images: ImageStates,
     in_flight: InFlight,
     results: LastResults,
@@ -108,6 +111,16 @@ pub struct PodWorker<E: Engine> {
     picture: Option<Published>,
 }
 
+impl Wish {
+    /// The pod that is to run.
+    pub fn pod(&self) -> Option<&Arc<Pod>> {
+        match self {
+            Self::Run(pod) | Self::RunAfter(pod, _) => Some(pod),
+            Self::Keep | Self::Terminate(_) | Self::Stop { .. } => None,
+        }
+    }
+}
+
 impl<E: Engine> PodWorker<E> {
     /// A worker that first looks at `known` containers.
     pub fn new(
@@ -121,7 +134,7 @@ impl<E: Engine> PodWorker<E> {
     ) -> Self {
         let mut view = View::default();
         let mut volumes = BTreeSet::new();
-        if let Wish::Run(pod) = &*wish.borrow() {
+        if let Some(pod) = wish.borrow().pod() {
             // They may be there from before our last start.
             volumes.insert(pod.uid.clone());
         }
@@ -137,6 +150,7 @@ impl<E: Engine> PodWorker<E> {
             detach,
             view,
             desired: Desired::Leave,
+            start_after: BTreeSet::new(),
             images: ImageStates::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
@@ -341,8 +355,13 @@ impl<E: Engine> PodWorker<E> {
 
     fn take_wish(&mut self) {
         let wish = self.wish.borrow_and_update().clone();
+        self.start_after.clear();
         let desired = match wish {
             Wish::Run(pod) => Desired::Run(pod),
+            Wish::RunAfter(pod, others) => {
+                self.start_after = others;
+                Desired::Run(pod)
+            }
             Wish::Terminate(reason) => Desired::Terminate(reason),
             Wish::Stop { grace } => Desired::Stop { grace },
             Wish::Keep => match &self.desired {
@@ -408,6 +427,7 @@ impl<E: Engine> PodWorker<E> {
             probes: self.asking.verdicts(),
             hooks: self.asking.hooks(),
             policy: &self.shared.policy,
+            start_after: &self.start_after,
         })
     }
 

@@ -64,8 +64,8 @@ impl PodSummary {
                 WaitingReason::ContainerCreating => 0,
                 WaitingReason::PodInitializing => 1,
                 WaitingReason::CrashLoopBackOff { .. } => 2,
-                WaitingReason::Missing { .. } => 3,
-                WaitingReason::Failed { .. } => 4,
+                WaitingReason::Missing { .. } | WaitingReason::StartAfter(_) => 3,
+                WaitingReason::Failed { .. } | WaitingReason::NodeMismatch(_) => 4,
             });
             summary.waiting = telling.map(|(name, reason)| (name.clone(), reason_word(reason)));
         }
@@ -79,6 +79,8 @@ fn reason_word(reason: &WaitingReason) -> &'static str {
         WaitingReason::PodInitializing => "PodInitializing",
         WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",
         WaitingReason::Missing { reason, .. } => reason,
+        WaitingReason::NodeMismatch(mismatch) => mismatch.reason,
+        WaitingReason::StartAfter(_) => "StartAfter",
         WaitingReason::Failed { reason, .. } => match *reason {
             // A pull that failed is a back-off until it is tried again.
             "ErrImagePull" => "ImagePullBackOff",

@@ -19,3 +19,4 @@ mod signals;
 mod status;
 #[path = "../support/mod.rs"]
 mod support;
+mod workloads;

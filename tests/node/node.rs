@@ -83,6 +83,12 @@ impl Node {
         self
     }
 
+    /// The daemon started next has only what is given from now on.
+    pub fn without_flags(mut self) -> Self {
+        self.flags.clear();
+        self
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.join(name)
     }

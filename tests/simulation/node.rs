@@ -19,15 +19,11 @@ use kubelet_lite::{
     probe::{Handler, HandlerTarget, Handlers, Hook, HookDone, HookError, Leftover, Outcome},
     time::Clock,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared},
+    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
 };
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
-use tokio::{
-    sync::{Semaphore, watch},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 /// `--sync-frequency` of every daemon here.
@@ -157,7 +153,7 @@ impl Node {
             events: Recorder::new(clock.clone()),
             clock,
             policy: NodePolicy::default(),
-            starts: Semaphore::new(PARALLEL_STARTS),
+            starts: StartQueue::new(PARALLEL_STARTS),
             handlers: Arc::new(AllWell),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
         };

@@ -59,19 +59,13 @@ pub(super) fn host_users(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
 }
 
 pub(super) fn priority_class(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if !matches!(text(written), "system-node-critical" | "system-cluster-critical") {
-        let reason = "the number of this class is not known here, and counts as 0; write it as spec.priority";
+    let given = written.pod.pointer("/spec/priority").is_some();
+    if !text(written).is_empty()
+        && !matches!(text(written), "system-node-critical" | "system-cluster-critical")
+        && !given
+    {
+        let reason = "is a class that only a cluster can know, and counts as 0; give spec.priority";
         found.push(written.verdict(Approximated, reason));
-    }
-}
-
-pub(super) fn node_selector(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    for (key, value) in entries(written) {
-        let is_linux = matches!(key.as_str(), "kubernetes.io/os" | "beta.kubernetes.io/os") && value == "linux";
-        if !is_linux {
-            let reason = "nodes are not compared yet; put the file only on nodes where the pod belongs, and remove it";
-            found.push(written.entry(key, Refused, reason));
-        }
     }
 }
 

@@ -8,6 +8,8 @@ use super::{
 
 const OK: Rule = Always(Honoured, "");
 /// What only an API server or a scheduler acts on; a kubelet ignores it in a static pod too.
+/// Compared with `--node-labels` and `--register-with-taints` before the pod starts.
+const AT_THE_START: Rule = Always(Honoured, "decides whether the pod starts on this node; one that runs goes on");
 const CLUSTER: Rule = Always(Honoured, "has no effect on a static pod, as on a kubelet");
 const HOOK: Rule = Depends("exec, httpGet and sleep", checks::hook);
 const CLUSTER_SOURCE: Rule = Always(Refused, "there is no API server here to make it; put it into a Secret");
@@ -44,10 +46,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.affinity", Inside),
     ("spec.affinity.nodeAffinity", Inside),
     ("spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", CLUSTER),
-    (
-        "spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
-        Always(Refused, "nodes are not compared yet; put the file only on nodes where the pod belongs, and remove it"),
-    ),
+    ("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution", AT_THE_START),
     ("spec.affinity.podAffinity", CLUSTER),
     ("spec.affinity.podAntiAffinity", CLUSTER),
     ("spec.automountServiceAccountToken", CLUSTER),
@@ -89,16 +88,16 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.initContainers", Inside),
     ("spec.initContainers[]", Inside),
     ("spec.nodeName", Always(Honoured, "is this node's name, whatever is written, as on a kubelet")),
-    (
-        "spec.nodeSelector",
-        Depends("kubernetes.io/os: linux; others are refused until nodes are compared", checks::node_selector),
-    ),
+    ("spec.nodeSelector", AT_THE_START),
     ("spec.os", Inside),
     ("spec.os.name", Depends("linux", checks::os)),
     ("spec.overhead", Always(Warned, "counts only for scheduling, and with a RuntimeClass")),
     ("spec.preemptionPolicy", CLUSTER),
-    ("spec.priority", OK),
-    ("spec.priorityClassName", Depends("the classes of every cluster", checks::priority_class)),
+    ("spec.priority", Always(Honoured, "more starts earlier and stops later")),
+    (
+        "spec.priorityClassName",
+        Depends("system-node-critical and system-cluster-critical; others count as 0", checks::priority_class),
+    ),
     ("spec.readinessGates", Always(Warned, "nothing here sets their conditions; they are taken as met")),
     ("spec.resourceClaims", Always(Refused, "there is no device driver to claim from; remove it")),
     ("spec.resources", Inside),
@@ -123,7 +122,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.shareProcessNamespace", OK),
     ("spec.subdomain", OK),
     ("spec.terminationGracePeriodSeconds", OK),
-    ("spec.tolerations", CLUSTER),
+    ("spec.tolerations", AT_THE_START),
     ("spec.topologySpreadConstraints", CLUSTER),
     ("spec.volumes", Inside),
     ("spec.volumes[]", Inside),

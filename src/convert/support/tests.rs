@@ -113,8 +113,6 @@ fn verdicts() {
             &[("spec.serviceAccount", Warned), ("spec.serviceAccountName", Warned)],
         ),
         ("serviceAccountName: ''", &[]),
-        ("nodeSelector: {kubernetes.io/os: linux, disk: ssd}", &[("spec.nodeSelector[disk]", Refused)]),
-        ("nodeSelector: {kubernetes.io/os: windows}", &[("spec.nodeSelector[kubernetes.io/os]", Refused)]),
         ("imagePullSecrets: []", &[]),
         ("imagePullSecrets: [{name: s}]", &[("spec.imagePullSecrets", Warned)]),
         (

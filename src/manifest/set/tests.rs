@@ -1,5 +1,11 @@
 use super::*;
-use crate::{manifest::Config, pod::objects};
+use crate::{
+    manifest::{
+        Config,
+        parse::{ParseOptions, parse_file},
+    },
+    pod::{Taint, TaintEffect, objects},
+};
 use Row::{Broken, Good};
 
 /// One file of a snapshot: pods by name, `name=uid`, `name@image`, or `name!` for one that can not be
@@ -410,4 +416,57 @@ fn objects_that_did_not_change_are_the_same() {
     let first = resolve(&snapshot(&[("a", Good("#c@1 x"))]), &ManifestSet::default(), &BTreeMap::new(), &node(), 110);
     let second = resolve(&snapshot(&[("a", Good("#c@1 x@j"))]), &first, &BTreeMap::new(), &node(), 110);
     assert!(Arc::ptr_eq(&first.objects, &second.objects));
+}
+
+#[test]
+fn a_daemon_set_is_only_on_nodes_it_fits() {
+    let text = "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: d}\nspec:\n  selector: {matchLabels: {a: b}}\n  \
+                template:\n    metadata: {labels: {a: b}}\n    spec:\n      nodeSelector: {disk: ssd}\n      \
+                containers: [{name: c, image: i:1}]\n";
+    let path = PathBuf::from("/m/d.yaml");
+    let parsed = parse_file(&path, text.as_bytes(), &ParseOptions::default());
+    let objects = Some(Arc::new(parsed.objects));
+    let file = ManifestFile { last_good: objects.clone(), objects, diagnostics: Vec::new() };
+    let files = [(path.clone(), file)].into();
+    let snapshot = Snapshot { state: DirectoryState::Read, files, ..Snapshot::default() };
+    let key = PodKey::new("default", format!("d-{NODE}"));
+    let resolved = |rules: &NodeRules, runs: bool| {
+        let incumbents = runs.then(|| (key.clone(), ManifestSource { path: path.clone(), document: 0 }));
+        let mut resolver = Resolver::new(node(), 110).with_rules(Arc::new(rules.clone()));
+        let set = resolver.resolve(&snapshot, &ManifestSet::default(), &incumbents.into_iter().collect());
+        (set.pods.contains_key(&key), set.elsewhere.contains_key(&key), set.held == Held::Files(BTreeSet::new()))
+    };
+    let mut rules = NodeRules::new(NODE);
+    assert_eq!(resolved(&rules, false), (false, true, true));
+    assert_eq!(resolved(&rules, true), (false, true, true), "its controller would end it");
+    rules.labels.insert("disk".into(), "ssd".into());
+    assert_eq!(resolved(&rules, false), (true, false, true));
+    let taint = |effect| Taint { key: "k".into(), value: String::new(), effect };
+    rules.taints = vec![taint(TaintEffect::NoSchedule)];
+    assert_eq!((resolved(&rules, false).0, resolved(&rules, true).0), (false, true), "no start, and no end");
+    rules.taints = vec![taint(TaintEffect::NoExecute)];
+    assert_eq!((resolved(&rules, false).0, resolved(&rules, true).0), (false, false));
+}
+
+#[test]
+fn circles_are_found() {
+    let pod = |name: &str, after: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}, annotations: {{kubelet-lite.io/start-after: \"{after}\"}}}}\n\
+             spec: {{containers: [{{name: c, image: i:1}}]}}\n"
+        )
+    };
+    let text = [pod("a", "b"), pod("b", "c"), pod("c", "a"), pod("d", "a"), pod("e", "nobody")].join("---\n");
+    let path = PathBuf::from("/m/d.yaml");
+    let objects = Some(Arc::new(parse_file(&path, text.as_bytes(), &ParseOptions::default()).objects));
+    let file = ManifestFile { last_good: objects.clone(), objects, diagnostics: Vec::new() };
+    let snapshot = Snapshot { state: DirectoryState::Read, files: [(path, file)].into(), ..Snapshot::default() };
+    let set = resolve(&snapshot, &ManifestSet::default(), &BTreeMap::new(), &node(), 110);
+    let told: Vec<_> = set.diagnostics.iter().map(|d| (d.code, d.document, d.message.as_str())).collect();
+    let name = |pod: &str| format!("default/{pod}-{NODE}");
+    let circle = |pods: [&str; 4]| format!("pods wait for each other in a circle: {}", pods.map(name).join(" after "));
+    let (a, b, c) = (circle(["a", "b", "c", "a"]), circle(["b", "c", "a", "b"]), circle(["c", "a", "b", "c"]));
+    let code = "start-cycle";
+    assert_eq!(told, [(code, Some(0), &*a), (code, Some(1), &*b), (code, Some(2), &*c)]);
+    assert_eq!(set.pods.len(), 5, "those that run go on");
 }

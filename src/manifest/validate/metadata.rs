@@ -1,7 +1,10 @@
 //! `metadata`: names, labels, annotations.
 
 use super::{given, names, spec};
-use crate::manifest::{findings::Findings, path::Path};
+use crate::{
+    manifest::{findings::Findings, path::Path},
+    pod::standing::{self, ANNOTATION_BACKOFF_LIMIT, ANNOTATION_START_AFTER},
+};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
@@ -66,6 +69,21 @@ pub fn template_metadata(metadata: &ObjectMeta, path: &Path, f: &mut Findings) {
     }
 }
 
+/// Names of pods, none of them its own.
+fn start_after(metadata: &ObjectMeta, value: &str, path: &Path, f: &mut Findings) {
+    for (namespace, name) in standing::start_after(value) {
+        let bad = names::dns_subdomain(name).is_err() || namespace.is_some_and(|n| names::dns_label(n).is_err());
+        if bad {
+            f.invalid_text(path, value, "must be names of pods, or namespace/name, separated by commas");
+            return;
+        }
+        let own = given(metadata.namespace.as_ref()).unwrap_or("default");
+        if given(metadata.name.as_ref()) == Some(name) && namespace.unwrap_or(own) == own {
+            f.invalid_text(path, value, "must not name the pod itself, which would never start");
+        }
+    }
+}
+
 /// Labels, a `nodeSelector`, `matchLabels`.
 pub fn labels(labels: Option<&BTreeMap<String, String>>, path: &Path, f: &mut Findings) {
     for (key, value) in labels.into_iter().flatten() {
@@ -90,6 +108,12 @@ pub fn pod_annotations(metadata: &ObjectMeta, spec: &api::PodSpec, path: &Path, 
             if !known.contains(&value.as_str()) && !value.starts_with("localhost/") {
                 f.invalid_text(&path, value, "must be runtime/default, unconfined or localhost/PROFILE");
             }
+        } else if key == ANNOTATION_BACKOFF_LIMIT {
+            if value.parse::<u32>().is_err() {
+                f.invalid_text(&path, value, "must be a number of restarts, as in \"6\"");
+            }
+        } else if key == ANNOTATION_START_AFTER {
+            start_after(metadata, value, &path, f);
         } else if key == SECCOMP_POD || key.starts_with(SECCOMP_CONTAINER) {
             let known = ["runtime/default", "docker/default", "unconfined"];
             let local = value.strip_prefix("localhost/");

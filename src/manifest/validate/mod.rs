@@ -12,7 +12,7 @@ mod dns;
 mod env;
 mod handlers;
 mod metadata;
-mod names;
+pub mod names;
 mod ports;
 mod projected;
 mod resources;

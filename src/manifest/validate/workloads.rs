@@ -1,7 +1,7 @@
 //! Objects that make pods: their template is judged as a pod's spec is, and the few fields around it.
 
 use super::{Role, affinity, cluster, config, given, metadata, spec, warnings};
-use crate::manifest::{Workload, findings::Findings, path::Path};
+use crate::manifest::{Workload, findings::Findings, path::Path, workloads};
 use k8s_openapi::{
     api::{batch::v1 as batch, core::v1 as api},
     apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta},
@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 /// Judges a workload.
 pub fn workload(workload: &Workload, path: &Path, f: &mut Findings) {
     let spec = path.field("spec");
+    on_one_node(workload, &spec, f);
     let template = spec.field("template");
     let metadata_of =
         |metadata: &ObjectMeta, f: &mut Findings| metadata::metadata(metadata, &path.field("metadata"), f);
@@ -72,6 +73,43 @@ pub fn workload(workload: &Workload, path: &Path, f: &mut Findings) {
             let template = spec.field("jobTemplate");
             self::job(job, &template.field("spec"), f);
         }
+    }
+}
+
+/// What a single node makes of it.
+fn on_one_node(workload: &Workload, spec: &Path, f: &mut Findings) {
+    let replicas = workloads::replicas(workload);
+    if replicas > 1 {
+        let field = match workload {
+            Workload::Job(job) if job.spec.as_ref().is_some_and(|s| s.completions.unwrap_or(0) > 1) => "completions",
+            Workload::Job(_) => "parallelism",
+            _ => "replicas",
+        };
+        f.warn("one-replica", &spec.field(field), format!("{replicas} pods are asked for, and one is run"));
+    }
+    let mut no_effect = |field: &str, given: bool, why: &str| {
+        if given {
+            let field = spec.field(field);
+            f.warn("no-effect", &field, why).at_key(&field);
+        }
+    };
+    match workload {
+        Workload::Deployment(deployment) => {
+            let paused = deployment.spec.as_ref().is_some_and(|s| s.paused == Some(true));
+            no_effect("paused", paused, "an edit of the file is the wish to roll it out");
+        }
+        Workload::Job(job) => {
+            let Some(job) = &job.spec else { return };
+            const COUNTED: &str = "backoffLimit alone decides how often a failed container is tried again";
+            no_effect("podFailurePolicy", job.pod_failure_policy.is_some(), COUNTED);
+            no_effect("backoffLimitPerIndex", job.backoff_limit_per_index.is_some(), COUNTED);
+            no_effect("maxFailedIndexes", job.max_failed_indexes.is_some(), COUNTED);
+            no_effect("successPolicy", job.success_policy.is_some(), "its one pod succeeds or fails");
+            let kept = "its record stays as long as the file, so that it is not run again";
+            no_effect("ttlSecondsAfterFinished", job.ttl_seconds_after_finished.is_some(), kept);
+            no_effect("managedBy", job.managed_by.is_some(), "there is no other controller");
+        }
+        _ => {}
     }
 }
 

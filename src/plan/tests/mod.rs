@@ -1,5 +1,6 @@
 //! Tables in the kubelet's style: a base round, a sentence that changes it, the whole plan.
 
+mod admission;
 mod asked;
 mod deadline;
 mod edit;
@@ -52,6 +53,7 @@ struct Round {
     probes: ProbeVerdicts,
     hooks: HookStates,
     policy: NodePolicy,
+    start_after: BTreeSet<PodKey>,
 }
 
 /// A sentence, what it changes, and the plan in the words of [`text::plan`].
@@ -93,6 +95,7 @@ impl Round {
             probes: &self.probes,
             hooks: &self.hooks,
             policy: &self.policy,
+            start_after: &self.start_after,
         })
     }
 
@@ -112,6 +115,7 @@ impl Round {
             probes: ProbeVerdicts::new(),
             hooks: HookStates::new(),
             policy: NodePolicy::default(),
+            start_after: BTreeSet::new(),
         }
     }
 

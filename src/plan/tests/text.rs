@@ -58,6 +58,10 @@ fn waiting_reason(reason: &WaitingReason) -> String {
             format!("CrashLoopBackOff {delay:?} until {}", time(*until))
         }
         WaitingReason::Missing { reason, message } => format!("{reason} {message}"),
+        WaitingReason::NodeMismatch(mismatch) => mismatch.reason.to_owned(),
+        WaitingReason::StartAfter(others) => {
+            format!("StartAfter {}", others.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        }
         WaitingReason::Failed { reason, until } => format!("{reason} until {}", time(*until)),
     }
 }

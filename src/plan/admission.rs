@@ -1,0 +1,44 @@
+//! Whether a pod of which nothing runs may start: the node must fit it, and those it comes after must be
+//! ready. Asked at a start only, as a kubelet asks at admission: nothing that runs is stopped by it.
+
+use super::{Planner, StopReason, WaitingReason, may_run, sandbox};
+use crate::pod::{AppliedPod, Incarnation, Pod};
+
+impl Planner<'_> {
+    /// Holds the pod back if it may not start; then nothing is begun for it, and what runs in its place
+    /// goes on.
+    pub(super) fn is_held_back(
+        &mut self,
+        pod: &Pod,
+        own: Option<&Incarnation>,
+        others: &[&Incarnation],
+        kept: Option<&Incarnation>,
+    ) -> bool {
+        if own.is_some_and(|own| may_run(own) || sandbox::is_finished(pod, own, self.input.endings))
+            || self.is_making_for(&pod.uid)
+        {
+            return false;
+        }
+        let Some(reason) = self.hold(pod) else { return false };
+        for other in others.iter().filter(|other| kept.is_some_and(|kept| kept.uid != other.uid)) {
+            self.terminate(other, StopReason::PodChanged);
+        }
+        if let Some(kept) = kept.filter(|kept| may_run(kept))
+            && let AppliedPod::Known(applied) = &kept.applied
+        {
+            self.run(applied, Some(kept));
+            self.plan.waiting.clear();
+            self.plan.finished = false;
+        }
+        self.all_waiting(pod, own, &reason);
+        true
+    }
+
+    fn hold(&self, pod: &Pod) -> Option<WaitingReason> {
+        if let Err(mismatch) = self.input.policy.node.admits(&pod.spec) {
+            return Some(WaitingReason::NodeMismatch(mismatch));
+        }
+        let after = self.input.start_after;
+        (!after.is_empty()).then(|| WaitingReason::StartAfter(after.clone()))
+    }
+}

@@ -1,0 +1,136 @@
+//! Workloads on one node: a DaemonSet's share, a Job that runs once, pods that wait for a node or for
+//! each other.
+
+use crate::{
+    node::{Node, server_pod},
+    support::eventually,
+};
+use std::{collections::BTreeSet, fs};
+
+/// A workload of a busybox that runs a script.
+fn workload(kind: &str, name: &str, spec: &str, pod: &str, script: &str) -> String {
+    let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
+    format!(
+        "apiVersion: {version}\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n{spec}  template:\n    metadata: {{labels: \
+         {{app: {name}}}}}\n    spec:\n      terminationGracePeriodSeconds: 2\n{pod}      containers:\n      - name: c\n        \
+         image: kl-test/busybox:1\n        command: [sh, -c, '{script}']\n"
+    )
+}
+
+fn selected(name: &str, more: &str) -> String {
+    format!("  selector: {{matchLabels: {{app: {name}}}}}\n{more}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_node_has_its_share() {
+    let Some(node) = Node::new().await else { return };
+    let node = node.flag("--node-labels=disk=ssd").flag("--register-with-taints=dedicated=db:NoSchedule");
+    node.start();
+    let tolerant = "      tolerations: [{key: dedicated, operator: Exists}]\n";
+    let set = |name: &str, disk: &str| {
+        let pod = format!("{tolerant}      nodeSelector: {{disk: {disk}}}\n");
+        workload("DaemonSet", name, &selected(name, ""), &pod, "exec sleep 3600")
+    };
+    node.declare("sets.yaml", &format!("{}---\n{}", set("here", "ssd"), set("there", "hdd")));
+    node.declare("web.yaml", &server_pod("web", "", "", ""));
+    let share = node.runs("here", "c").await;
+    node.said("this node has no share of the DaemonSet: nodeSelector asks for disk=hdd").await;
+    // A plain pod waits, and says for what.
+    node.said("this node has the taint dedicated=db:NoSchedule, which is not tolerated").await;
+    assert!(node.find("web", "POD").await.is_none() && node.find("there", "c").await.is_none());
+
+    // An edit lets it in; a daemon with another label ends the share, and starts that of the other.
+    let tolerant = "  tolerations: [{key: dedicated, value: db}]\n";
+    node.declare("web.yaml", &server_pod("web", "", "", tolerant));
+    let server = node.runs("web", "server").await;
+    node.declare("web.yaml", &server_pod("web", "", "", ""));
+    node.signal(nix::sys::signal::Signal::SIGTERM);
+    node.ended().await;
+    let node =
+        node.without_flags().flag("--node-labels=disk=hdd").flag("--register-with-taints=dedicated=db:NoExecute");
+    node.start();
+    let other = node.runs("there", "c").await;
+    eventually("the share ends", || async { node.find("here", "c").await.is_none().then_some(()) }).await;
+    assert_ne!(share, other);
+    assert_eq!(node.runs("web", "server").await, server, "a pod that runs goes on, whatever the node's taints");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_replica_of_each() {
+    let Some(node) = Node::running().await else { return };
+    let deployment = workload("Deployment", "web", &selected("web", "  replicas: 3\n"), "", "exec sleep 3600");
+    let stateful = workload(
+        "StatefulSet",
+        "db",
+        &selected("db", "  serviceName: dbs\n"),
+        "",
+        "hostname >/dev/termination-log; exec sleep 3600",
+    );
+    node.declare("all.yaml", &format!("{deployment}---\n{stateful}"));
+    let web = node.runs("web", "c").await;
+    node.runs("db-0", "c").await;
+    node.said("3 pods are asked for, and one is run").await;
+    // None of it, and then again.
+    node.declare("all.yaml", &deployment.replace("replicas: 3", "replicas: 0"));
+    node.nothing_left().await;
+    node.declare("all.yaml", &deployment);
+    assert_ne!(node.runs("web", "c").await, web);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_runs_once() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    fs::create_dir(&out).unwrap();
+    let pod = format!(
+        "      restartPolicy: Never\n      volumes: [{{name: out, hostPath: {{path: \"{}\"}}}}]\n",
+        out.display()
+    );
+    let mounted = |job: String| format!("{job}        volumeMounts: [{{name: out, mountPath: /out}}]\n");
+    let once = mounted(workload("Job", "once", "", &pod, "echo run >> /out/once"));
+    let never = mounted(workload("Job", "never", "  backoffLimit: 1\n", &pod, "echo run >> /out/never; exit 3"));
+    node.declare("jobs.yaml", &format!("{once}---\n{never}"));
+    let runs = |name: &'static str| {
+        let out = out.clone();
+        move || fs::read_to_string(out.join(name)).unwrap_or_default().lines().count()
+    };
+    let (once_runs, never_runs) = (runs("once"), runs("never"));
+    eventually("both jobs are over", || async {
+        let over = node.log().matches("all containers of the pod are done").count();
+        (over == 2 && once_runs() == 1 && never_runs() == 2).then_some(())
+    })
+    .await;
+
+    // Neither a new daemon nor a new engine runs them again.
+    node.kill().await;
+    node.start();
+    node.said("all containers of the pod are done").await;
+    let ids: BTreeSet<String> = node.containers().await.into_iter().map(|row| row.id).collect();
+    node.declare("marker.yaml", &server_pod("marker", "", "", ""));
+    node.runs("marker", "server").await;
+    assert_eq!((once_runs(), never_runs()), (1, 2));
+    let kept: BTreeSet<String> = node.containers().await.into_iter().map(|row| row.id).collect();
+    assert!(kept.is_superset(&ids), "records stay");
+
+    // Another template is another Job.
+    node.declare("jobs.yaml", &once.replace("echo run", "echo again"));
+    eventually("the edited job runs", || async { (once_runs() == 2).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_pod_after_another() {
+    let Some(node) = Node::running().await else { return };
+    let annotated = |name: &str, after: &str| {
+        let pod = server_pod(name, "", "", "");
+        pod.replace("labels:", &format!("annotations: {{kubelet-lite.io/start-after: {after}}}\n  labels:"))
+    };
+    node.declare("web.yaml", &annotated("web", "db"));
+    node.said("waits for default/db-n1").await;
+    assert!(node.find("web", "POD").await.is_none());
+    node.declare("db.yaml", &server_pod("db", "", "", ""));
+    let web = node.runs("web", "server").await;
+    // It goes on without the other.
+    node.withdraw("db.yaml");
+    eventually("the other ends", || async { node.find("db", "POD").await.is_none().then_some(()) }).await;
+    assert_eq!(node.runs("web", "server").await, web);
+}
