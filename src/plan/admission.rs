@@ -1,8 +1,25 @@
-//! Whether a pod of which nothing runs may start: the node must fit it, and those it comes after must be
-//! ready. Asked at a start only, as a kubelet asks at admission: nothing that runs is stopped by it.
+//! Whether a pod of which nothing runs may start: the node must fit it, its host ports must be free, and
+//! those it comes after must be ready. Asked at a start only, as a kubelet asks at admission: nothing that runs is stopped by it.
 
 use super::{Planner, StopReason, WaitingReason, may_run, sandbox};
-use crate::pod::{AppliedPod, Incarnation, Pod};
+use crate::pod::{AppliedPod, Incarnation, NodeMismatch, Pod, PodKey, PortTaken};
+use std::collections::BTreeSet;
+
+/// What among the other pods of the node keeps a pod from starting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hold {
+    /// Pods that must be ready before it starts, and are not.
+    pub after: BTreeSet<PodKey>,
+    /// A host port of its own that another pod has.
+    pub port: Option<PortTaken>,
+}
+
+impl Hold {
+    /// Whether nothing keeps it.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
 
 impl Planner<'_> {
     /// Holds the pod back if it may not start; then nothing is begun for it, and what runs in its place
@@ -38,7 +55,11 @@ impl Planner<'_> {
         if let Err(mismatch) = self.input.policy.node.admits(&pod.spec) {
             return Some(WaitingReason::NodeMismatch(mismatch));
         }
-        let after = self.input.start_after;
+        let Hold { after, port } = self.input.hold;
+        if let Some(taken) = port {
+            // The kubelet's word for it.
+            return Some(WaitingReason::NodeMismatch(NodeMismatch { reason: "NodePorts", message: taken.to_string() }));
+        }
         (!after.is_empty()).then(|| WaitingReason::StartAfter(after.clone()))
     }
 }

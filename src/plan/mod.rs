@@ -30,6 +30,7 @@ mod terminate;
 mod tests;
 
 pub use action::{Ending, EndingProgress, PodAction, StopReason, Target, Then, Volumes};
+pub use admission::Hold;
 pub use probes::is_started;
 
 use crate::{
@@ -92,8 +93,8 @@ pub struct SyncInput<'a> {
     pub hooks: &'a HookStates,
     /// Figures of the node.
     pub policy: &'a NodePolicy,
-    /// Pods that must be ready before this one starts, and are not.
-    pub start_after: &'a BTreeSet<PodKey>,
+    /// What among other pods keeps this one from starting.
+    pub hold: &'a Hold,
 }
 
 /// Images known to be present, with what the engine says of them.

@@ -22,6 +22,7 @@ pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
 };
+pub use ports::{HostPort, PortTaken, taken_ports};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
 pub use restart::{Restart, RestartPolicy};

@@ -75,7 +75,8 @@ impl fmt::Display for PortTaken {
 }
 
 /// Which of these pods can not have a host port, and why. Those that come first have theirs; one that
-/// can not have all of its ports has none.
+/// can not have all of its ports has none. A pod may come twice, as it runs and as it is to run: it does not
+/// stand in its own way.
 pub fn taken_ports<'p>(in_order: impl IntoIterator<Item = &'p Pod>) -> BTreeMap<PodKey, PortTaken> {
     let mut had: BTreeMap<(i32, String), Vec<(HostPort, &PodKey)>> = BTreeMap::new();
     let mut taken = BTreeMap::new();
@@ -83,7 +84,7 @@ pub fn taken_ports<'p>(in_order: impl IntoIterator<Item = &'p Pod>) -> BTreeMap<
         let wanted = pod.host_ports();
         let by = |port: &HostPort| {
             let holders = had.get(&(port.port, port.protocol.clone())).into_iter().flatten();
-            let mut clashing = holders.filter(|(held, _)| held.clashes(port));
+            let mut clashing = holders.filter(|(held, by)| **by != pod.key && held.clashes(port));
             clashing.next().map(|(_, by)| PortTaken { port: port.clone(), by: (*by).clone() })
         };
         match wanted.iter().find_map(by) {
@@ -147,6 +148,15 @@ mod tests {
                 assert!(!taken.contains_key(&one.key));
             }
         }
+    }
+
+    #[test]
+    fn an_edited_pod_keeps_its_own_port() {
+        let old = pod("a", &ports("{containerPort: 1, hostPort: 1}"));
+        let new = pod("a", &ports("{containerPort: 1, hostPort: 1}, {containerPort: 2, hostPort: 2}"));
+        let other = pod("b", &ports("{containerPort: 2, hostPort: 2}"));
+        assert_eq!(taken_ports([&old, &new]), BTreeMap::new());
+        assert_eq!(taken_ports([&old, &other, &new]).into_keys().collect::<Vec<_>>(), [new.key.clone()]);
     }
 
     #[test]

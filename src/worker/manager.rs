@@ -4,6 +4,7 @@
 //! no pod before the engine was listed and the manifests were read completely once; a directory that
 //! can not be read is not an empty one.
 
+mod holds;
 mod shutdown;
 
 use self::shutdown::NodeShutdown;
@@ -18,7 +19,7 @@ use crate::{
         set::Resolver,
     },
     plan::StopReason,
-    pod::{ContainerId, ManifestSource, PodKey, PodUid},
+    pod::{ContainerId, ManifestSource, PodKey, PodUid, PortTaken},
     report,
     shutdown::ShutdownPhase,
 };
@@ -92,6 +93,8 @@ pub struct PodManager<E: Engine> {
     listed: Option<BTreeMap<PodKey, Listed>>,
     resolver: Resolver,
     set: ManifestSet,
+    /// Pods that can not have their host ports, and who has them.
+    taken_ports: BTreeMap<PodKey, PortTaken>,
     /// Directories of pods that are gone were looked for.
     swept: bool,
     /// Some hints were lost: list soon, and as after a return of the engine if that was missed.
@@ -153,6 +156,7 @@ impl<E: Engine> PodManager<E> {
             tasks: JoinSet::new(),
             listed: None,
             set: ManifestSet::default(),
+            taken_ports: BTreeMap::new(),
             swept: false,
             relist: None,
             bell: Arc::new(Notify::new()),
@@ -344,6 +348,7 @@ impl<E: Engine> PodManager<E> {
         // Before the wishes: what a pod refers to may have come in the same file.
         self.shared.note_objects(&self.set.objects);
         self.sweep();
+        self.look_at_ports();
         // The most important first: after a boot they stand first in the queue for a start.
         let mut keys: Vec<(Reverse<i32>, PodKey)> = keys.into_iter().map(|k| (Reverse(self.priority(&k)), k)).collect();
         keys.sort();
@@ -411,36 +416,6 @@ impl<E: Engine> PodManager<E> {
             }
         }
         incumbents
-    }
-
-    /// What is wanted of a pod, as things stand.
-    fn wish(&self, key: &PodKey, runs_from: Option<&ManifestSource>) -> Wish {
-        let wish = wish(&self.set, key, runs_from);
-        let Wish::Run(pod) = &wish else { return wish };
-        let others = pod.standing.start_after.iter();
-        let others: BTreeSet<PodKey> = others.filter(|other| !self.is_up(other)).cloned().collect();
-        if others.is_empty() { wish } else { Wish::RunAfter(pod.clone(), others) }
-    }
-
-    /// Whether those that start after this pod may start.
-    fn is_up(&self, key: &PodKey) -> bool {
-        self.workers.get(key).is_some_and(|handle| {
-            let summary = handle.summary.borrow();
-            summary.ready || summary.picture.as_ref().is_some_and(|p| p.0.has_succeeded())
-        })
-    }
-
-    /// Looks again at those that wait for others.
-    fn release(&mut self) {
-        if self.shutdown.is_under_way() {
-            return;
-        }
-        let waiting = |key: &&PodKey| self.set.pods.get(*key).is_some_and(|pod| !pod.standing.start_after.is_empty());
-        let keys: Vec<PodKey> = self.workers.keys().filter(waiting).cloned().collect();
-        for key in keys {
-            let wish = self.wish(&key, None);
-            self.grant(&key, wish);
-        }
     }
 
     fn grant(&mut self, key: &PodKey, wish: Wish) {
@@ -546,7 +521,7 @@ fn wish(set: &ManifestSet, key: &PodKey, runs_from: Option<&ManifestSource>) -> 
 
 fn announce(key: &PodKey, wish: &Wish) {
     match wish {
-        Wish::Run(pod) | Wish::RunAfter(pod, _) => {
+        Wish::Run(pod) | Wish::RunHeld(pod, _) => {
             info!(pod = %key, uid = %pod.uid, file = %pod.source, config_hash = pod.config_hash, "pod declared");
         }
         Wish::Stop { grace } => {

@@ -9,8 +9,8 @@ use super::{
 use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Failure, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        Volumes, compute_pod_actions,
+        Desired, Failure, Hold, ImageStates, InFlight, LastResults, PodAction, PodPlan, ReferenceStates, StopReason,
+        SyncInput, Target, Volumes, compute_pod_actions,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
@@ -30,8 +30,8 @@ use tracing::{debug, warn};
 pub enum Wish {
     /// Run this.
     Run(Arc<Pod>),
-    /// Run this, but start it only when these pods are ready.
-    RunAfter(Arc<Pod>, BTreeSet<PodKey>),
+    /// Run this, but do not start it as long as something keeps it.
+    RunHeld(Arc<Pod>, Hold),
     /// Go on as the labels say: its manifest can not be read.
     Keep,
     /// End.
@@ -88,7 +88,7 @@ pub struct PodWorker<E: Engine> {
     detach: CancellationToken,
     view: View,
     desired: Desired,
-    start_after: BTreeSet<PodKey>,
+    hold: Hold,
     images: ImageStates,
     in_flight: InFlight,
     results: LastResults,
@@ -115,7 +115,7 @@ impl Wish {
     /// The pod that is to run.
     pub fn pod(&self) -> Option<&Arc<Pod>> {
         match self {
-            Self::Run(pod) | Self::RunAfter(pod, _) => Some(pod),
+            Self::Run(pod) | Self::RunHeld(pod, _) => Some(pod),
             Self::Keep | Self::Terminate(_) | Self::Stop { .. } => None,
         }
     }
@@ -150,7 +150,7 @@ impl<E: Engine> PodWorker<E> {
             detach,
             view,
             desired: Desired::Leave,
-            start_after: BTreeSet::new(),
+            hold: Hold::default(),
             images: ImageStates::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
@@ -355,11 +355,11 @@ impl<E: Engine> PodWorker<E> {
 
     fn take_wish(&mut self) {
         let wish = self.wish.borrow_and_update().clone();
-        self.start_after.clear();
+        self.hold = Hold::default();
         let desired = match wish {
             Wish::Run(pod) => Desired::Run(pod),
-            Wish::RunAfter(pod, others) => {
-                self.start_after = others;
+            Wish::RunHeld(pod, hold) => {
+                self.hold = hold;
                 Desired::Run(pod)
             }
             Wish::Terminate(reason) => Desired::Terminate(reason),
@@ -427,7 +427,7 @@ impl<E: Engine> PodWorker<E> {
             probes: self.asking.verdicts(),
             hooks: self.asking.hooks(),
             policy: &self.shared.policy,
-            start_after: &self.start_after,
+            hold: &self.hold,
         })
     }
 

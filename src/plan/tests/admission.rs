@@ -2,14 +2,19 @@
 //! that may fail a limited number of times.
 
 use super::*;
-use crate::pod::standing::ANNOTATION_BACKOFF_LIMIT;
+use crate::pod::{HostPort, PortTaken, standing::ANNOTATION_BACKOFF_LIMIT};
 
 fn elsewhere(round: &mut Round) {
     round.spec().node_selector = Some([("disk".to_owned(), "ssd".to_owned())].into());
 }
 
 fn after_other(round: &mut Round) {
-    round.start_after = [PodKey::new("default", "db-n1")].into();
+    round.hold.after = [PodKey::new("default", "db-n1")].into();
+}
+
+fn port_taken(round: &mut Round) {
+    let port = HostPort { port: 80, protocol: "TCP".into(), ip: None };
+    round.hold.port = Some(PortTaken { port, by: PodKey::new("default", "other-n1") });
 }
 
 #[test]
@@ -31,6 +36,7 @@ fn nothing_is_begun_for_a_pod_that_is_held_back() {
                  app waits: ContainerCreating",
             ),
             ("another pod is not ready", after_other, "app waits: StartAfter default/db-n1"),
+            ("another pod has its port", port_taken, "app waits: NodePorts"),
             (
                 "the sandbox is being made already",
                 |r| {
@@ -51,6 +57,7 @@ fn what_runs_goes_on() {
         &[
             ("the node fits no more", elsewhere, ""),
             ("the other pod is ready no more", after_other, ""),
+            ("another pod has its port, too", port_taken, ""),
             (
                 "a container ended",
                 |r| {

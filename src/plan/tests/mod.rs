@@ -53,7 +53,7 @@ struct Round {
     probes: ProbeVerdicts,
     hooks: HookStates,
     policy: NodePolicy,
-    start_after: BTreeSet<PodKey>,
+    hold: Hold,
 }
 
 /// A sentence, what it changes, and the plan in the words of [`text::plan`].
@@ -95,7 +95,7 @@ impl Round {
             probes: &self.probes,
             hooks: &self.hooks,
             policy: &self.policy,
-            start_after: &self.start_after,
+            hold: &self.hold,
         })
     }
 
@@ -115,7 +115,7 @@ impl Round {
             probes: ProbeVerdicts::new(),
             hooks: HookStates::new(),
             policy: NodePolicy::default(),
-            start_after: BTreeSet::new(),
+            hold: Hold::default(),
         }
     }
 

@@ -128,7 +128,7 @@ impl World {
             probes: &self.probes,
             hooks: &self.hooks,
             policy: &self.policy,
-            start_after: &BTreeSet::new(),
+            hold: &Hold::default(),
         })
     }
 
