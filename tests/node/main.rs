@@ -17,6 +17,7 @@ mod node;
 mod objects;
 mod signals;
 mod status;
+mod stories;
 #[path = "../support/mod.rs"]
 mod support;
 mod workloads;

@@ -7,6 +7,7 @@
 // Helpers are not themselves test functions, where these would be allowed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod debian;
 pub mod dockerd;
 pub mod images;
 mod leftovers;

@@ -1,0 +1,183 @@
+//! Old tutorials, as they are published: a log collector and a node exporter, built of Debian packages.
+
+use crate::{
+    node::Node,
+    support::{debian, eventually},
+};
+use kubelet_lite::engine::Engine;
+use serde_json::json;
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
+};
+
+/// Where a private engine keeps its containers, as `/var/lib/docker/containers` of a usual one.
+async fn containers_directory(node: &Node, container: &str) -> PathBuf {
+    let (_, inspect) = node.dockerd.request("GET", &format!("/containers/{container}/json"), None).await.unwrap();
+    let log = Path::new(inspect["LogPath"].as_str().expect("a log file"));
+    log.parent().and_then(Path::parent).expect("a directory").to_owned()
+}
+
+/// The pattern of many tutorials, `extensions/v1beta1` and all, with the collector that Debian has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
+    let Some(node) = Node::running().await else { return };
+    let packages = debian::unpack(&["rsyslog", "libestr0", "libfastjson4"]);
+    let mut files = debian::Files::default();
+    packages.linked("/usr/sbin/rsyslogd", &mut files);
+    packages.linked("/usr/lib/x86_64-linux-gnu/rsyslog/imfile.so", &mut files);
+    packages.linked("/usr/lib/x86_64-linux-gnu/rsyslog/lmnet.so", &mut files);
+    files.text(
+        "/etc/rsyslog.conf",
+        "module(load=\"imfile\" mode=\"polling\" pollingInterval=\"1\")\n\
+         input(type=\"imfile\" File=\"/var/lib/docker/containers/*/*-json.log\" Tag=\"container\")\n\
+         action(type=\"omfile\" file=\"/var/log/collected\")\n",
+    );
+    let run = json!({ "Entrypoint": ["/usr/sbin/rsyslogd", "-n", "-f", "/etc/rsyslog.conf", "-i", "/tmp/pid"] });
+    node.engine.image_load(files.image("kl-test/collector:1", &run).bytes).await.unwrap();
+    node.declare(
+        "talker.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: talker}\nspec:\n  terminationGracePeriodSeconds: 2\n  containers:\n  \
+         - name: talk\n    image: kl-test/busybox:1\n    \
+         command: [sh, -c, 'while true; do echo a word from another pod; sleep 1; done']\n",
+    );
+    let talker = node.runs("talker", "talk").await;
+    let containers = containers_directory(&node, &talker).await;
+    let logs = node.path("var-log");
+    fs::create_dir_all(&logs).unwrap();
+    node.declare(
+        "fluentd.yaml",
+        &format!(
+            "
+apiVersion: extensions/v1beta1
+kind: DaemonSet
+metadata:
+  name: fluentd
+  namespace: kube-system
+  labels: {{k8s-app: fluentd-logging, version: v1, kubernetes.io/cluster-service: 'true'}}
+spec:
+  template:
+    metadata:
+      labels: {{k8s-app: fluentd-logging, version: v1, kubernetes.io/cluster-service: 'true'}}
+    spec:
+      tolerations:
+      - {{key: node-role.kubernetes.io/master, effect: NoSchedule}}
+      containers:
+      - name: fluentd
+        image: kl-test/collector:1
+        env:
+        - {{name: FLUENT_ELASTICSEARCH_HOST, value: elasticsearch-logging}}
+        - {{name: FLUENT_ELASTICSEARCH_PORT, value: '9200'}}
+        resources:
+          limits: {{memory: 200Mi}}
+          requests: {{cpu: 100m, memory: 200Mi}}
+        volumeMounts:
+        - {{name: varlog, mountPath: /var/log}}
+        - {{name: varlibdockercontainers, mountPath: /var/lib/docker/containers, readOnly: true}}
+      terminationGracePeriodSeconds: 5
+      volumes:
+      - name: varlog
+        hostPath: {{path: {}}}
+      - name: varlibdockercontainers
+        hostPath: {{path: {}}}
+",
+            logs.display(),
+            containers.display()
+        ),
+    );
+    eventually("a line of the other pod is collected", || async {
+        let collected = fs::read_to_string(logs.join("collected")).ok()?;
+        collected.contains("a word from another pod").then_some(())
+    })
+    .await;
+    node.withdraw("fluentd.yaml");
+    node.withdraw("talker.yaml");
+    node.nothing_left().await;
+    assert!(logs.join("collected").exists(), "what a host path holds is the host's");
+}
+
+fn get(port: u16, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// As published, but for `mountPropagation: HostToContainer`: the engine refuses that where the node's own `/sys`
+/// is a private mount, as in a container.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_exporter_answers_with_the_figures_of_the_node() {
+    let Some(node) = Node::running().await else { return };
+    let packages = debian::unpack(&["prometheus-node-exporter"]);
+    let mut files = debian::Files::default();
+    packages.linked("/usr/bin/prometheus-node-exporter", &mut files);
+    let run = json!({ "Entrypoint": ["/usr/bin/prometheus-node-exporter"], "User": "65534" });
+    node.engine.image_load(files.image("kl-test/node-exporter:1", &run).bytes).await.unwrap();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    node.declare(
+        "node-exporter.yaml",
+        &format!(
+            "
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: node-exporter
+  namespace: monitoring
+  labels: {{app.kubernetes.io/name: node-exporter}}
+spec:
+  selector: {{matchLabels: {{app.kubernetes.io/name: node-exporter}}}}
+  updateStrategy: {{type: RollingUpdate, rollingUpdate: {{maxUnavailable: 10%}}}}
+  template:
+    metadata:
+      annotations: {{kubectl.kubernetes.io/default-container: node-exporter}}
+      labels: {{app.kubernetes.io/name: node-exporter}}
+    spec:
+      automountServiceAccountToken: false
+      hostNetwork: true
+      hostPID: true
+      nodeSelector: {{kubernetes.io/os: linux}}
+      priorityClassName: system-cluster-critical
+      securityContext: {{runAsNonRoot: true, runAsUser: 65534}}
+      tolerations: [{{operator: Exists}}]
+      containers:
+      - name: node-exporter
+        image: kl-test/node-exporter:1
+        args:
+        - --web.listen-address=127.0.0.1:{port}
+        - --path.procfs=/host/proc
+        - --path.sysfs=/host/sys
+        - --collector.disable-defaults
+        - --collector.loadavg
+        - --collector.meminfo
+        - --collector.uname
+        resources:
+          limits: {{cpu: 250m, memory: 180Mi}}
+          requests: {{cpu: 102m, memory: 180Mi}}
+        securityContext:
+          allowPrivilegeEscalation: false
+          capabilities: {{add: [SYS_TIME], drop: [ALL]}}
+          readOnlyRootFilesystem: true
+        volumeMounts:
+        - {{name: proc, mountPath: /host/proc, readOnly: true}}
+        - {{name: sys, mountPath: /host/sys, readOnly: true}}
+      volumes:
+      - name: proc
+        hostPath: {{path: /proc}}
+      - name: sys
+        hostPath: {{path: /sys}}
+"
+        ),
+    );
+    let metrics = eventually("the metrics page answers", || async {
+        get(port, "/metrics").filter(|answer| answer.contains("\nnode_load1 "))
+    })
+    .await;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
+    assert!(metrics.contains("node_memory_MemTotal_bytes") && metrics.contains(kernel.trim()), "{metrics}");
+    node.withdraw("node-exporter.yaml");
+    node.nothing_left().await;
+    assert_eq!(get(port, "/metrics"), None);
+}
