@@ -257,7 +257,8 @@ impl<'a> Subject<'a> {
         match after.filter(|after| before.as_ref() != Some(after)) {
             Some(WaitingReason::NodeMismatch(mismatch)) => {
                 let message = format!("Predicate {} failed: {}", mismatch.reason, mismatch.message);
-                let line = format!("waits for a node that it fits: {}", mismatch.message);
+                let what = if mismatch.reason == "NodePorts" { "its host port" } else { "a node that it fits" };
+                let line = format!("waits for {what}: {}", mismatch.message);
                 self.events.record(self.warning(mismatch.reason, message).line(line));
             }
             Some(WaitingReason::StartAfter(others)) => {

@@ -15,6 +15,7 @@ mod inside;
 mod life;
 mod node;
 mod objects;
+mod ports;
 mod signals;
 mod status;
 mod stories;
