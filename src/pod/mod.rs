@@ -8,6 +8,7 @@ pub mod key;
 pub mod node;
 pub mod objects;
 pub mod observed;
+pub mod ports;
 pub mod priority;
 pub mod probe;
 pub mod quantity;
@@ -22,6 +23,7 @@ pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
 };
+pub use ports::{HostPort, PortTaken, taken_ports};
 pub use ports::{HostPort, PortTaken, taken_ports};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
