@@ -24,7 +24,6 @@ pub use observed::{
     AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
 };
 pub use ports::{HostPort, PortTaken, taken_ports};
-pub use ports::{HostPort, PortTaken, taken_ports};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
 pub use restart::{Restart, RestartPolicy};

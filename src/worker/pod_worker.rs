@@ -9,8 +9,8 @@ use super::{
 use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Failure, Hold, ImageStates, InFlight, LastResults, PodAction, PodPlan, ReferenceStates, StopReason,
-        SyncInput, Target, Volumes, compute_pod_actions,
+        Desired, Failure, Hold, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
+        Volumes, compute_pod_actions,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
