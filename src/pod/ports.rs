@@ -144,7 +144,7 @@ mod tests {
             for (one, two) in [(&a, &b), (&b, &a)] {
                 let taken = taken_ports([one, two]);
                 assert_eq!(taken.contains_key(&two.key), clash, "{first} {second}");
-                assert_eq!(taken.get(&two.key).is_none_or(|t| t.by == one.key), true);
+                assert!(taken.get(&two.key).is_none_or(|t| t.by == one.key));
                 assert!(!taken.contains_key(&one.key));
             }
         }
@@ -156,7 +156,7 @@ mod tests {
         let new = pod("a", &ports("{containerPort: 1, hostPort: 1}, {containerPort: 2, hostPort: 2}"));
         let other = pod("b", &ports("{containerPort: 2, hostPort: 2}"));
         assert_eq!(taken_ports([&old, &new]), BTreeMap::new());
-        assert_eq!(taken_ports([&old, &other, &new]).into_keys().collect::<Vec<_>>(), [new.key.clone()]);
+        assert_eq!(taken_ports([&old, &other, &new]).into_keys().collect::<Vec<_>>(), std::slice::from_ref(&new.key));
     }
 
     #[test]
