@@ -24,7 +24,7 @@
 //! | [`worker`] | doing: one task for each pod, and their manager | no |
 //! | [`volume`] | directories below `--root-dir` | no |
 //! | [`api`] | the read-only part of the Kubernetes API on a socket for root | `route`, `selector`, `refusal` |
-//! | [`print`] | kubectl's columns and words for objects | yes |
+//! | [`mod@print`] | kubectl's columns and words for objects | yes |
 //! | [`query`] | the commands that ask the daemon: `get`, `describe`, `events` | all but asking |
 //! | [`validate`] | the command that judges manifests without a daemon | all but reading files |
 //! | [`shutdown`] | the shutdown of the node: groups of pods, systemd-logind | all but `logind` and its guard |

@@ -32,6 +32,7 @@ mod tests;
 pub use action::{Ending, EndingProgress, PodAction, StopReason, Target, Then, Volumes};
 pub use admission::Hold;
 pub use probes::is_started;
+pub use replace::incumbent;
 
 use crate::{
     engine::ImageDetails,

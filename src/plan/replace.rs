@@ -3,10 +3,10 @@
 
 use super::{Planner, PodAction, StopReason, images::Images, may_run, on_its_way};
 use crate::{
-    pod::{AppliedPod, ContainerState, Incarnation, Pod, PodUid},
+    pod::{AppliedPod, ContainerState, Incarnation, ObservedPod, Pod, PodUid},
     time::Timestamp,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// How long the old pod is left as it is when the new one's images are asked for: mostly they are
 /// here, and then nothing is started for the old pod that would be stopped at once.
@@ -80,6 +80,16 @@ impl Planner<'_> {
             self.plan.deadline_exceeded = false;
         }
         false
+    }
+}
+
+/// What a pod goes on with when its manifest can not be read: the spec of the incarnation that runs, or
+/// did so last. `None` if there is none or its spec can not be read.
+pub fn incumbent(observed: &ObservedPod) -> Option<&Arc<Pod>> {
+    let last = observed.incarnations.iter().max_by_key(|i| (may_run(i), last_sign_of_life(i)))?;
+    match &last.applied {
+        AppliedPod::Known(pod) => Some(pod),
+        AppliedPod::Unreadable(_) => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
         Desired, Failure, Hold, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        Volumes, compute_pod_actions,
+        Volumes, compute_pod_actions, incumbent,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     report,
@@ -180,26 +180,22 @@ impl<E: Engine> PodWorker<E> {
             }
             self.take_wish();
             self.lookup.look_up(&self.desired, self.view.pod());
-            let plan = self.decide();
-            // What could not be looked at may be there.
-            let is_paused = self.is_paused();
-            if plan.done && !is_paused {
-                return WorkerEnd::Gone;
-            }
-            let wake = plan.wake_at;
-            if !is_paused {
+            // What could not be looked at may be otherwise by now: nothing is decided.
+            if !self.is_paused() {
+                let plan = self.decide();
+                if plan.done {
+                    return WorkerEnd::Gone;
+                }
                 self.ends.begin(&self.shared, &self.key, self.view.pod(), &plan);
-            }
-            self.note_plan(plan);
-            let wanted = self.wanted().cloned();
-            self.asking.follow(&self.shared, &self.plan, self.view.pod(), wanted.as_ref());
-            if !is_paused {
+                self.note_plan(plan);
+                let wanted = self.wanted().cloned();
+                self.asking.follow(&self.shared, &self.plan, self.view.pod(), wanted.as_ref());
                 for action in self.plan.actions.clone() {
                     self.begin(action);
                 }
             }
             self.publish();
-            let wake = self.paused_until.into_iter().chain(wake).min();
+            let wake = self.paused_until.or(self.plan.wake_at);
             tokio::select! {
                 // In order, so that one history of causes has one course. None can starve the others: each
                 // round takes all that wait.
@@ -388,11 +384,7 @@ impl<E: Engine> PodWorker<E> {
     }
 
     fn as_applied(&self) -> Desired {
-        let known = self.view.pod().incarnations.iter().find_map(|i| match &i.applied {
-            AppliedPod::Known(pod) => Some(pod.clone()),
-            AppliedPod::Unreadable(_) => None,
-        });
-        known.map_or(Desired::Leave, Desired::Run)
+        incumbent(self.view.pod()).map_or(Desired::Leave, |pod| Desired::Run(pod.clone()))
     }
 
     /// An edit that restarts nothing takes effect at once, and must outlive us; labels can not change.

@@ -59,7 +59,8 @@ impl View {
     /// may be older than what was seen since, so it is never believed itself.
     pub(super) fn compare(&mut self, rows: &[(ContainerId, EngineState)]) {
         for (id, state) in rows {
-            if !self.seen.get(id).is_some_and(|seen| is_listed_as(seen, *state)) {
+            let seen = self.seen.get(id).and_then(state_of);
+            if !seen.is_some_and(|seen| is_listed_as(seen, *state)) {
                 self.dirty.insert(id.clone());
             }
         }
@@ -136,7 +137,7 @@ fn keep_times(before: &Observed, now: &mut Observed) {
     if let (Observed::Sandbox { sandbox: old, .. }, Observed::Sandbox { sandbox: new, .. }) = (before, &mut *now) {
         new.pod_start = old.pod_start;
     }
-    let (Some(old), Some(new)) = (state(before), state_mut(now)) else { return };
+    let (Some(old), Some(new)) = (state_of(before), state_mut(now)) else { return };
     if let (
         ContainerState::Exited { code, ran_for, finished_at, .. },
         ContainerState::Exited { code: new_code, ran_for: new_ran_for, finished_at: new_finished_at, .. },
@@ -147,7 +148,7 @@ fn keep_times(before: &Observed, now: &mut Observed) {
     }
 }
 
-fn state(observed: &Observed) -> Option<&ContainerState> {
+fn state_of(observed: &Observed) -> Option<&ContainerState> {
     match observed {
         Observed::Sandbox { sandbox, .. } => Some(&sandbox.state),
         Observed::Container { status, .. } => Some(&status.state),
@@ -170,14 +171,52 @@ fn belongs(observed: &Observed, to: &PodKey) -> bool {
     }
 }
 
-/// Whether a list has this word for an observed state, where it is unambiguous.
-fn is_listed_as(observed: &Observed, word: EngineState) -> bool {
-    match state(observed) {
-        Some(ContainerState::Created) => word == EngineState::Created,
-        Some(ContainerState::Running { .. }) => word == EngineState::Running,
+/// Whether a list may have this word for an observed state.
+fn is_listed_as(state: &ContainerState, word: EngineState) -> bool {
+    match state {
+        ContainerState::Created => word == EngineState::Created,
+        ContainerState::Running { .. } => matches!(word, EngineState::Running | EngineState::Paused),
         // A failed start is listed as created.
-        Some(ContainerState::Exited { reason: ExitReason::ContainerCannotRun, .. }) => word == EngineState::Created,
-        Some(ContainerState::Exited { .. }) => matches!(word, EngineState::Exited | EngineState::Dead),
-        Some(ContainerState::Unknown) | None => false,
+        ContainerState::Exited { reason, .. } => match word {
+            EngineState::Created => *reason == ExitReason::ContainerCannotRun,
+            word => matches!(word, EngineState::Exited | EngineState::Dead),
+        },
+        ContainerState::Unknown => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+    use std::time::Duration;
+
+    #[test]
+    fn only_what_a_list_has_otherwise_is_looked_at_again() {
+        let running = ContainerState::Running { started_at: Timestamp::default() };
+        let ended = |reason| {
+            let (code, ran_for, finished_at) = (1, Duration::ZERO, Timestamp::default());
+            ContainerState::Exited { code, reason, ran_for, finished_at }
+        };
+        let words = [
+            EngineState::Created,
+            EngineState::Running,
+            EngineState::Paused,
+            EngineState::Restarting,
+            EngineState::Removing,
+            EngineState::Exited,
+            EngineState::Dead,
+            EngineState::Other,
+        ];
+        for (state, same) in [
+            (ContainerState::Created, &[EngineState::Created][..]),
+            (running, &[EngineState::Running, EngineState::Paused]),
+            (ended(ExitReason::Error), &[EngineState::Exited, EngineState::Dead]),
+            (ended(ExitReason::ContainerCannotRun), &[EngineState::Created, EngineState::Exited, EngineState::Dead]),
+            (ContainerState::Unknown, &[]),
+        ] {
+            let found: Vec<_> = words.into_iter().filter(|word| is_listed_as(&state, *word)).collect();
+            assert_eq!(found, same, "{state:?}");
+        }
     }
 }

@@ -32,6 +32,8 @@ pub const SYNC_FREQUENCY: Duration = Duration::from_secs(60);
 pub const PATIENCE: Duration = Duration::from_secs(3600);
 /// A call that hangs, and what comes of it, takes no longer.
 const AFTERMATH: Duration = Duration::from_secs(300);
+/// No event comes later than so long after what it tells.
+const LATEST_EVENT: Duration = Duration::from_secs(20);
 const PAUSE_IMAGE: &str = "pause:1";
 
 pub struct Node {
@@ -265,6 +267,7 @@ impl Node {
 
     /// Invariant (f): once all is as wished, nothing is asked of the engine but one list each resync.
     pub async fn rest(&mut self) {
+        self.pass(LATEST_EVENT).await;
         loop {
             let seen = self.engine.call_count();
             self.pass(2 * SYNC_FREQUENCY).await;

@@ -332,3 +332,55 @@ fn of_several_old_pods_one_is_kept() {
         ],
     );
 }
+
+/// All of it ended so many seconds ago.
+fn end(incarnation: &mut Incarnation, seconds_ago: u64) {
+    incarnation.sandboxes[0].state = exited(0, 60, seconds_ago);
+    incarnation.containers[0].state = exited(0, 60, seconds_ago);
+}
+
+#[test]
+fn without_its_manifest_a_pod_goes_on_as_it_runs() {
+    let base = replacing();
+    let goes_on_as = |change: fn(&mut Round, &mut Incarnation)| {
+        let mut round = base.clone();
+        let mut new = new_incarnation(&round);
+        change(&mut round, &mut new);
+        round.observed.incarnations.push(new);
+        incumbent(&round.observed).map(|pod| pod.uid.to_string())
+    };
+    type Case = (&'static str, fn(&mut Round, &mut Incarnation), Option<&'static str>);
+    let cases: [Case; 5] = [
+        ("the old one was on its way out", |r, _| r.lose_sandbox(0), Some("b")),
+        ("the new one has ended", |_, new| end(new, 1), Some("a")),
+        (
+            "both have ended, the old one before",
+            |r, new| {
+                r.lose_sandbox(0);
+                end(new, 2);
+            },
+            Some("b"),
+        ),
+        (
+            "what runs can not be read: nothing else is revived for it",
+            |r, new| {
+                r.lose_sandbox(0);
+                new.applied = AppliedPod::Unreadable("cut short".into());
+            },
+            None,
+        ),
+        (
+            "what has ended can not be read",
+            |r, new| {
+                r.incarnation().applied = AppliedPod::Unreadable("cut short".into());
+                r.lose_sandbox(0);
+                end(new, 9);
+            },
+            None,
+        ),
+    ];
+    for (sentence, change, expected) in cases {
+        assert_eq!(goes_on_as(change).as_deref(), expected, "{sentence}");
+    }
+    assert_eq!(incumbent(&ObservedPod::default()), None);
+}

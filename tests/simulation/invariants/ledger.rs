@@ -184,7 +184,8 @@ impl<'a> Ledger<'a> {
         if self.doomed.contains(instance.who.uid.as_str()) {
             reasons.insert(Reason::PodGone);
         }
-        if matches!(instance.who.kind, Kind::Sidecar | Kind::Sandbox) && self.is_finished(instance.who) {
+        // Init containers too: in a new sandbox they run again, and an edit may then make the pod's old apps its last.
+        if instance.who.kind != Kind::App && self.is_finished(instance.who) {
             reasons.insert(Reason::Finished);
         }
         reasons
