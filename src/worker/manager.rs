@@ -167,33 +167,48 @@ impl<E: Engine> PodManager<E> {
 
     /// Runs until detached; all containers go on.
     pub async fn run(mut self) {
+        let detach = self.detach.clone();
+        tokio::select! {
+            biased;
+            // Whatever is asked of the engine just now.
+            () = detach.cancelled() => {}
+            () = self.keep() => {}
+        }
+        // Workers see the same token; what they asked of the engine goes on without them.
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Serves, and looks for the engine when it is away.
+    async fn keep(&mut self) {
         let mut pause = RECONNECT.0;
         loop {
-            let detach = self.detach.clone();
+            let (mut snapshot, adopted) = (self.snapshot.clone(), self.listed.is_some());
             let connected = tokio::select! {
                 biased;
-                () = detach.cancelled() => break,
+                // Workers find the engine again by themselves, and then act on the newest wish.
+                Ok(()) = snapshot.changed(), if adopted => {
+                    self.reconcile();
+                    continue;
+                }
                 connected = self.connect() => connected,
             };
             match connected {
                 Ok(events) => {
                     pause = RECONNECT.0;
-                    let Some(error) = self.serve(events).await else { break };
+                    let Some(error) = self.serve(events).await else { return };
                     self.lost(&error);
                 }
                 Err(error) => {
                     self.lost(&error);
                     tokio::select! {
                         biased;
-                        () = detach.cancelled() => break,
+                        Ok(()) = snapshot.changed(), if adopted => self.reconcile(),
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(RECONNECT.1);
                 }
             }
         }
-        // Workers see the same token; what they asked of the engine goes on without them.
-        while self.tasks.join_next().await.is_some() {}
     }
 
     fn lost(&mut self, error: &EngineError) {
