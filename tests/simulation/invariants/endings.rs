@@ -92,39 +92,14 @@ pub fn sandbox_last(story: &Story) -> Vec<String> {
 /// (e) Every stop of a container gives it the whole grace of the spec that runs, and two seconds at
 /// least. Only a sidecar that had to wait for the others gets what they have left of it.
 pub fn applied_grace(story: &Story) -> Vec<String> {
-    let mut broken = Vec::new();
-    let mut ledger = Ledger::default();
-    let mut graces: BTreeMap<String, BTreeSet<Duration>> = BTreeMap::new();
-    for step in story.steps() {
-        match step {
-            Step::Deed(note) => match &note.deed {
-                Deed::Wish(wished) => {
-                    for pod in wished.values() {
-                        graces.entry(pod.uid.to_string()).or_default().insert(pod.grace);
-                    }
-                }
-                // Everything that is wanted was taken in: an older grace is of no account any more.
-                Deed::Settled => {
-                    let wished = ledger.wished.into_iter().flat_map(|wished| wished.values());
-                    graces.extend(wished.map(|pod| (pod.uid.to_string(), BTreeSet::from([pod.grace]))));
-                }
-                _ => {}
-            },
-            Step::Container(entry, who) if who.ours && who.kind != Kind::Sandbox => {
-                ledger.now = entry.at;
-                if let What::StopAsked(grace) = entry.what {
-                    let applied = graces.get(&who.uid).cloned().unwrap_or_default();
-                    if !is_applied(grace, &applied, &ledger, who) {
-                        let text = format!("{} at {}: {grace:?}, applied {applied:?}", entry.name, seconds(entry.at));
-                        broken.push(text);
-                    }
-                }
-            }
-            Step::Container(..) | Step::Engine(_) => {}
+    judge(story, |ledger, entry, who| {
+        let What::StopAsked(grace) = entry.what else { return None };
+        if who.kind == Kind::Sandbox {
+            return None;
         }
-        ledger.take(step);
-    }
-    broken
+        let applied = ledger.graces.get(&who.uid).cloned().unwrap_or_default();
+        (!is_applied(grace, &applied, ledger, who)).then(|| format!("{grace:?}, applied {applied:?}"))
+    })
 }
 
 fn is_applied(grace: Duration, applied: &BTreeSet<Duration>, ledger: &Ledger<'_>, who: &Who) -> bool {
@@ -146,6 +121,8 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
             return None;
         }
         let pod = ledger.versions.get(&who.uid)?;
+        // Without the sandbox's label their order is not known.
+        ledger.instances.values().find(|i| i.who.kind == Kind::Sandbox && i.who.uid == who.uid)?;
         let reasons = ledger.reasons(&entry.id);
         let alone = [Reason::Edited, Reason::Undeclared, Reason::ByHand];
         if reasons.iter().any(|reason| alone.contains(reason)) {
@@ -155,7 +132,7 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
         let before =
             ledger.live_of(&who.uid).find(|i| i.who.kind != Kind::Sidecar || index(&i.who.name) > index(&who.name))?;
         let waited = ledger.unwished.get(&who.uid).map_or(Duration::ZERO, |since| ledger.now.since(*since));
-        let over = waited >= pod.grace;
+        let over = ledger.graces.get(&who.uid).into_iter().flatten().any(|grace| waited >= *grace);
         (!over).then(|| format!("stopped while {} runs", before.who.name))
     })
 }

@@ -65,6 +65,8 @@ pub struct Ledger<'a> {
     pub instances: BTreeMap<&'a str, Instance<'a>>,
     /// Since when a uid is not wanted, and as long as anything of it is left.
     pub unwished: BTreeMap<String, Timestamp>,
+    /// The graces that each uid may run with: those wished since all was last as wished.
+    pub graces: BTreeMap<String, BTreeSet<Duration>>,
     /// Uids whose end has begun: nothing may take that back.
     doomed: BTreeSet<&'a str>,
     /// Exit code of the newest attempt, if it has ended.
@@ -77,7 +79,17 @@ impl<'a> Ledger<'a> {
             Step::Deed(note) => {
                 self.now = note.at;
                 match &note.deed {
-                    Deed::Wish(wished) => self.wish(wished),
+                    Deed::Wish(wished) => {
+                        for pod in wished.values() {
+                            self.graces.entry(pod.uid.to_string()).or_default().insert(pod.grace);
+                        }
+                        self.wish(wished);
+                    }
+                    // Everything that is wanted was taken in: an older grace is of no account any more.
+                    Deed::Settled => {
+                        let wished = self.wished.into_iter().flat_map(|wished| wished.values());
+                        self.graces.extend(wished.map(|pod| (pod.uid.to_string(), BTreeSet::from([pod.grace]))));
+                    }
                     Deed::ByHand { id, .. } => {
                         if let Some(instance) = self.instances.get_mut(id.as_str()) {
                             instance.lasting.insert(Reason::ByHand);
@@ -100,7 +112,8 @@ impl<'a> Ledger<'a> {
     fn wish(&mut self, wished: &'a Wished) {
         self.wished = Some(wished);
         self.versions.extend(wished.values().map(|pod| (pod.uid.to_string(), pod.clone())));
-        for pod in wished.values() {
+        // An end that has begun goes on from where it is.
+        for pod in wished.values().filter(|pod| !self.doomed.contains(pod.uid.as_str())) {
             self.unwished.remove(pod.uid.as_str());
         }
         let reasons: BTreeMap<&str, Option<Reason>> =

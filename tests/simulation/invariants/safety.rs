@@ -39,17 +39,22 @@ pub fn init_before_apps(story: &Story) -> Vec<String> {
     let mut broken = Vec::new();
     let mut declared: BTreeMap<&str, Arc<Pod>> = BTreeMap::new();
     let mut done: BTreeSet<(&str, &str)> = BTreeSet::new();
-    // The apps made in each sandbox, by id.
-    let mut apps: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    // Sandboxes in which an app was made, and the apps that are there, with their sandbox.
+    let mut initialized: BTreeSet<&str> = BTreeSet::new();
+    let mut apps: BTreeMap<&str, &str> = BTreeMap::new();
     let mut wished = BTreeMap::new();
     for step in story.steps() {
         let (entry, who) = match step {
             Step::Deed(note) => {
                 match &note.deed {
                     Deed::Wish(pods) => wished.extend(pods.values().map(|pod| (pod.uid.to_string(), pod.clone()))),
-                    Deed::ByHand { id, what: "remove" } => apps.values_mut().for_each(|ids| {
-                        ids.remove(id.as_str());
-                    }),
+                    Deed::ByHand { id, what: "remove" } => {
+                        if let Some(sandbox) = apps.remove(id.as_str())
+                            && !apps.values().any(|other| *other == sandbox)
+                        {
+                            initialized.remove(sandbox);
+                        }
+                    }
                     _ => {}
                 }
                 continue;
@@ -70,13 +75,15 @@ pub fn init_before_apps(story: &Story) -> Vec<String> {
                 for missing in before(pod, who).filter(|name| !done.contains(&(sandbox, *name))) {
                     complain(format!("made before {missing} was done"));
                 }
-                if who.kind == Kind::Init && apps.get(sandbox).is_some_and(|ids| !ids.is_empty()) {
+                if who.kind == Kind::Init && initialized.contains(sandbox) {
                     complain("made after an app".into());
                 }
                 if who.kind == Kind::App {
-                    apps.entry(sandbox).or_default().insert(&entry.id);
+                    initialized.insert(sandbox);
+                    apps.insert(&entry.id, sandbox);
                 }
             }
+            (What::Removed, Kind::App) => drop(apps.remove(entry.id.as_str())),
             (What::Started, Kind::Sidecar) | (What::Died { code: 0, oom: false }, Kind::Init) => {
                 done.insert((sandbox, &who.name));
             }
