@@ -65,14 +65,14 @@ impl<'f, 't> Judge<'f, 't> {
                 self.silence(mark, path);
             }
             Kind::WrongVersion(versions) => {
-                let message = format!("there is no {kind} in apiVersion {version:?}");
+                let message = format!("there is no {kind} in apiVersion {:?}", shown(&version));
                 let field = path.field("apiVersion");
                 self.findings
                     .error("unknown-kind", &field, message)
                     .suggest(format!("write {}", versions.join(" or ")));
             }
             Kind::Unknown => {
-                let message = format!("kind {kind:?} of apiVersion {version:?} is not known");
+                let message = format!("kind {:?} of apiVersion {:?} is not known", shown(&kind), shown(&version));
                 let finding = self.findings.error("unknown-kind", &path.field("kind"), message);
                 if let Some(name) = schema::nearest_word(&kind, &kinds::names()) {
                     finding.suggest(format!("did you mean `{name}`?"));
@@ -242,12 +242,24 @@ fn drop_old_fields(map: &mut Map<String, Value>) {
     }
 }
 
+/// A word as it is shown: no good one is longer.
+fn shown(word: &str) -> String {
+    const LONGEST: usize = 253;
+    if word.chars().count() <= LONGEST {
+        word.to_owned()
+    } else {
+        word.chars().take(LONGEST - 1).chain(['…']).collect()
+    }
+}
+
 fn object_name(kind: &str, map: &Map<String, Value>) -> String {
     let metadata = map.get("metadata");
     let word = |name: &str| metadata.and_then(|m| m.get(name)).and_then(Value::as_str).filter(|w| !w.is_empty());
+    let word = |name: &str| word(name).map(shown);
+    let kind = shown(kind);
     match (word("namespace"), word("name")) {
         (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
         (None, Some(name)) => format!("{kind} {name}"),
-        (_, None) => kind.to_owned(),
+        (_, None) => kind,
     }
 }

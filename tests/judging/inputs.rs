@@ -26,7 +26,7 @@ pub fn all() -> Vec<Hostile> {
         one("an alias of itself", "yaml-alias", "a: &a [*a]\n".into()),
         one("100 kB of [", "too-deep", "[".repeat(100_000)),
         one("100 kB of {", "json-syntax", "{".repeat(100_000)),
-        one("100 kB of JSON's {", "too-deep", "{\"a\":".repeat(20_000)),
+        one("100 kB of JSON's {", "json-syntax", "{\"a\":".repeat(20_000)),
         one("100 kB of - ", "too-deep", "- ".repeat(50_000)),
         one("100 kB of ? ", "too-deep", "? ".repeat(50_000)),
         one("nesting by indentation", "too-deep", (0..1_000).map(|n| format!("{}a:\n", " ".repeat(n))).collect()),
@@ -60,7 +60,7 @@ pub fn all() -> Vec<Hostile> {
         one("100,000 mistakes", "unknown-field", format!("{HEAD}  - name: a\n    image: b\n{}", mistakes())),
         one(
             "a name of a megabyte",
-            "too-long",
+            "invalid",
             format!(
                 "apiVersion: v1\nkind: Pod\nmetadata: {{name: {}}}\nspec: {{containers: [{{name: a, image: b}}]}}\n",
                 "a".repeat(1 << 20)
