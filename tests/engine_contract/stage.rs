@@ -111,17 +111,26 @@ impl<E: Engine + Clone> Stage<E> {
         id
     }
 
-    /// Waits until a polite program catches SIGTERM.
+    /// Waits until a polite program minds SIGTERM.
     pub async fn settle(&self, id: &str, program: Program) {
-        if !self.real || program != Program::Polite {
+        if program == Program::Polite {
+            self.settle_as(id, "sh").await;
+        }
+    }
+
+    /// Waits until a container's process is this program and has nothing to do but to wait for signals. Before
+    /// that it is runc, which catches every signal and does nothing for it.
+    pub async fn settle_as(&self, id: &str, program: &str) {
+        if !self.real {
             return;
         }
         let pid = self.engine.inspect(id).await.expect("inspect").pid;
-        eventually("the program catches SIGTERM", || async {
+        let name = format!("{program}\0");
+        eventually("the program waits", || async {
+            let is_program = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?.starts_with(name.as_bytes());
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
-            let caught = u64::from_str_radix(caught.trim(), 16).ok()?;
-            (caught & (1 << 14) != 0).then_some(())
+            let sleeps = status.lines().any(|line| line.starts_with("State:\tS"));
+            (is_program && sleeps).then_some(())
         })
         .await;
     }
