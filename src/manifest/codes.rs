@@ -121,7 +121,7 @@ pub const CODES: &[Code] = &[
     warning("ignored-name", "Only *.yaml, *.yml and *.json are read, and no dot files."),
     warning(
         "missing-reference",
-        "The pod needs a ConfigMap, Secret or claim that no file declares; it waits until there is one.",
+        "The pod needs a ConfigMap, Secret, claim, or a key of one, that no file declares; it waits until there is one.",
     ),
 ];
 

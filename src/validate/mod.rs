@@ -7,6 +7,7 @@ mod excerpt;
 mod github;
 mod input;
 mod json;
+mod references;
 mod report;
 mod sarif;
 mod set;
@@ -149,6 +150,3 @@ pub fn run(
     stdout.flush()?;
     Ok(if report.is_clean() { Outcome::Clean } else { Outcome::Refused })
 }
-
-#[cfg(test)]
-mod tests;

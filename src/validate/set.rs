@@ -1,16 +1,14 @@
 //! Files judged together: who claims the same name or port, and what no file declares.
 
+use super::references;
 use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic, workloads};
-use crate::pod::{Pod, defaults};
+use crate::pod::{ManifestSource, Pod, defaults, objects::Objects};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// Kind, namespace and name of an object that pods refer to.
-type Reference = (&'static str, String, String);
 
 /// The pods that have a port, each at an address.
 type Holders<'a> = Vec<(String, &'a Arc<Pod>)>;
@@ -86,21 +84,15 @@ pub fn missing_pods(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
     told.collect()
 }
 
-/// What pods need and no file declares.
+/// What pods need and no file declares: objects, and keys of objects that are there.
 pub fn missing_references(snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let declared: BTreeSet<Reference> = declarations(snapshot).map(|(.., reference)| reference).collect();
+    let declared = declared(snapshot);
     let mut found = Vec::new();
     for (path, object) in objects(snapshot) {
         let Some(PodOf { metadata, spec, label, document, field: outer }) = pod_of(object) else { continue };
         let namespace = namespace(metadata);
-        let mut told = BTreeSet::new();
-        for (kind, name, field) in references(&spec) {
-            let reference = (kind, namespace.clone(), name);
-            if declared.contains(&reference) || !told.insert(reference.clone()) {
-                continue;
-            }
-            let (kind, namespace, name) = reference;
-            let message = format!("{kind} {namespace}/{name} is declared by no file; the pod waits until it is");
+        for (message, field) in references::missing(&spec, &namespace, &declared) {
+            let message = format!("{message}; the pod waits until it is");
             let diagnostic = Diagnostic::warning("missing-reference", path, message).document(document);
             let diagnostic = diagnostic.field(format!("{outer}{field}"));
             found.push(diagnostic.object(label.clone()));
@@ -121,13 +113,14 @@ fn objects(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, &Object)> {
     good.flat_map(|(path, objects)| objects.iter().map(move |object| (path, object)))
 }
 
-fn declarations(snapshot: &Snapshot) -> impl Iterator<Item = (&PathBuf, usize, Reference)> {
-    objects(snapshot).flat_map(|(path, object)| {
+fn declared(snapshot: &Snapshot) -> Objects {
+    let declared = objects(snapshot).flat_map(|(path, object)| {
         workloads::configs_of(object).into_iter().map(move |(document, config)| {
-            let id = config.id();
-            (path, document, (id.kind.as_str(), id.namespace, id.name))
+            let source = ManifestSource { path: path.clone(), document };
+            (config.id(), Arc::new(config.declared(source)))
         })
-    })
+    });
+    declared.collect()
 }
 
 fn namespace(metadata: &ObjectMeta) -> String {
@@ -170,58 +163,4 @@ fn template_field(object: &Object) -> &'static str {
         Object::Workload { workload: Workload::CronJob(_), .. } => "spec.jobTemplate.spec.template.",
         Object::Workload { .. } => "spec.template.",
     }
-}
-
-/// What a pod can not start without: kind, name and the field that asks for it.
-fn references(spec: &api::PodSpec) -> Vec<(&'static str, String, String)> {
-    let mut found = Vec::new();
-    let mut need = |kind, name: &str, optional: Option<bool>, field: String| {
-        if optional != Some(true) && !name.is_empty() {
-            found.push((kind, name.to_owned(), field));
-        }
-    };
-    let lists = [("initContainers", spec.init_containers.as_deref()), ("containers", Some(&spec.containers[..]))];
-    for (list, containers) in lists {
-        for (index, container) in containers.unwrap_or_default().iter().enumerate() {
-            let path = format!("spec.{list}[{index}]");
-            for (index, var) in container.env.iter().flatten().enumerate() {
-                let from = var.value_from.as_ref();
-                if let Some(key) = from.and_then(|from| from.config_map_key_ref.as_ref()) {
-                    need("ConfigMap", &key.name, key.optional, format!("{path}.env[{index}]"));
-                }
-                if let Some(key) = from.and_then(|from| from.secret_key_ref.as_ref()) {
-                    need("Secret", &key.name, key.optional, format!("{path}.env[{index}]"));
-                }
-            }
-            for (index, from) in container.env_from.iter().flatten().enumerate() {
-                if let Some(source) = &from.config_map_ref {
-                    need("ConfigMap", &source.name, source.optional, format!("{path}.envFrom[{index}]"));
-                }
-                if let Some(source) = &from.secret_ref {
-                    need("Secret", &source.name, source.optional, format!("{path}.envFrom[{index}]"));
-                }
-            }
-        }
-    }
-    for (index, volume) in spec.volumes.iter().flatten().enumerate() {
-        let path = format!("spec.volumes[{index}]");
-        if let Some(source) = &volume.config_map {
-            need("ConfigMap", &source.name, source.optional, path.clone());
-        }
-        if let Some(source) = &volume.secret {
-            need("Secret", source.secret_name.as_deref().unwrap_or_default(), source.optional, path.clone());
-        }
-        if let Some(source) = &volume.persistent_volume_claim {
-            need("PersistentVolumeClaim", &source.claim_name, None, path.clone());
-        }
-        for source in volume.projected.iter().flat_map(|p| p.sources.iter().flatten()) {
-            if let Some(source) = &source.config_map {
-                need("ConfigMap", &source.name, source.optional, path.clone());
-            }
-            if let Some(source) = &source.secret {
-                need("Secret", &source.name, source.optional, path.clone());
-            }
-        }
-    }
-    found
 }
