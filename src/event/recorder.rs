@@ -6,7 +6,7 @@ use crate::{
     time::Clock,
 };
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{error, field::display, info, warn};
 
 /// Takes in what happens: each thing is one event and one log line.
 #[derive(Debug)]
@@ -121,9 +121,10 @@ impl Recorder {
 
 impl Happening<'_> {
     fn log(&self) {
-        let uid = self.uid.map(PodUid::as_str);
-        let container = self.container.map(|(name, _)| name.as_str());
-        let (pod, reason, container_id, image) = (self.key, self.reason, self.container_id, self.image);
+        let uid = self.uid.map(display);
+        let container = self.container.map(|(name, _)| display(name));
+        let (pod, reason, image) = (self.key, self.reason, self.image);
+        let container_id = self.container_id.map(display);
         let line = self.line.as_ref().unwrap_or(&self.message);
         match self.kind {
             _ if self.our_fault => error!(%pod, uid, container, reason, container_id, image, "{line}"),

@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 use std::time::Duration;
-use tracing::info;
+use tracing::{field::display, info};
 
 /// Whom something happens to.
 #[derive(Clone, Copy)]
@@ -56,7 +56,7 @@ impl<'a> Subject<'a> {
     /// Says what an action that succeeded has done.
     pub(super) fn done(&self, action: &PodAction, id: Option<&str>) {
         let Self { key, uid, .. } = *self;
-        let uid = uid.map(PodUid::as_str);
+        let uid = uid.map(display);
         match action {
             PodAction::EnsureImage { .. } => {}
             PodAction::CreateSandbox { attempt, .. } => {
@@ -240,7 +240,7 @@ impl<'a> Subject<'a> {
         if after.deadline_exceeded && !before.deadline_exceeded {
             self.events.record(self.warning(reason::DEADLINE_EXCEEDED, status::DEADLINE_EXCEEDED));
         } else if after.finished && !before.finished {
-            let uid = self.uid.map(PodUid::as_str);
+            let uid = self.uid.map(display);
             info!(pod = %self.key, uid, reason = "PodFinished", "all containers of the pod are done");
         }
     }
@@ -263,7 +263,7 @@ impl<'a> Subject<'a> {
             }
             Some(WaitingReason::StartAfter(others)) => {
                 let names: Vec<String> = others.iter().map(ToString::to_string).collect();
-                let uid = self.uid.map(PodUid::as_str);
+                let uid = self.uid.map(display);
                 info!(pod = %self.key, uid, reason = "StartAfter", "waits for {}", names.join(", "));
             }
             _ => {}
