@@ -3,7 +3,7 @@
 //! An end that has begun is noted as an [`Ending`] and completed: its cause may vanish meanwhile. Its
 //! deadline is moved only towards the present.
 
-use super::{Ending, EndingProgress, HookState, Planner, PodAction, StopReason};
+use super::{Ending, EndingProgress, HookState, Planner, PodAction, StopReason, Target};
 use crate::{
     pod::{AppliedPod, ContainerId, ContainerStatus, Incarnation},
     time::Timestamp,
@@ -77,6 +77,13 @@ impl Planner<'_> {
             return;
         }
         let begun = self.ending(id).cloned();
+        if begun.is_none()
+            && let Some((_, until)) = self.backing_off(&Target::Instance(id.clone()))
+        {
+            // Time in which nothing can be asked of it is none of its grace.
+            self.wake(until);
+            return;
+        }
         let deadline = begun.as_ref().map_or(wanted, |begun| begun.deadline.min(wanted));
         let is_earlier = begun.as_ref().is_some_and(|begun| deadline < begun.deadline);
         if begun.is_none() || is_earlier {

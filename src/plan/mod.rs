@@ -270,15 +270,19 @@ impl Planner<'_> {
         if self.input.in_flight.values().chain(&self.plan.actions).any(clashes) {
             return Offer::Busy;
         }
-        if let Some(failure) = self.input.results.get(&target) {
-            let due = failure.at + backoff::retry_delay(&target, failure.failures);
-            if self.input.now < due {
-                self.wake(due);
-                return Offer::BackingOff { reason: failure.reason, until: due };
-            }
+        if let Some((reason, until)) = self.backing_off(&target) {
+            self.wake(until);
+            return Offer::BackingOff { reason, until };
         }
         self.plan.actions.push(action);
         Offer::Taken
+    }
+
+    /// Why nothing is done for this target now, and until when: its last failure is too fresh.
+    fn backing_off(&self, target: &Target) -> Option<(&'static str, Timestamp)> {
+        let failure = self.input.results.get(target)?;
+        let due = failure.at + backoff::retry_delay(target, failure.failures);
+        (self.input.now < due).then_some((failure.reason, due))
     }
 
     /// Notes what became of an offer that a container waits for: a failure is worth more than what

@@ -27,6 +27,28 @@ fn removal_step_by_step() {
                  terminating a",
             ),
             (
+                "the stop of one has failed: its grace begins anew when it can be asked again",
+                |r| {
+                    r.doomed("a", 5);
+                    r.endings.remove(&"app-0".into());
+                    r.fail(Target::Instance("app-0".into()), 3, 1, "KillContainerError");
+                    r.begin(stop("log-0", "log"));
+                },
+                "terminating a
+                 wake +3s",
+            ),
+            (
+                "it can be asked again",
+                |r| {
+                    r.doomed("a", 9);
+                    r.endings.remove(&"app-0".into());
+                    r.fail(Target::Instance("app-0".into()), 3, 4, "KillContainerError");
+                    r.begin(stop("log-0", "log"));
+                },
+                "StopContainer app app-0, 30s, PodRemoved
+                 terminating a",
+            ),
+            (
                 "one has ended, the other is being stopped: nothing is removed yet",
                 |r| {
                     r.doomed("a", 5);
