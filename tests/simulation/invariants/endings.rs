@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+/// The least grace there is: 0 counts as this.
+const LEAST: Duration = Duration::from_secs(1);
 /// The least between a stop signal and SIGKILL.
 const MINIMUM: Duration = Duration::from_secs(2);
 
@@ -89,27 +91,25 @@ pub fn sandbox_last(story: &Story) -> Vec<String> {
     })
 }
 
-/// (e) Every stop of a container gives it the whole grace of the spec that runs, and two seconds at
-/// least. Only a sidecar that had to wait for the others gets what they have left of it.
+/// (e) Every stop of a container gives it the whole grace of the spec that runs, and two seconds at least.
+/// Less is for one whose grace has begun before: a sidecar that had to wait for the others, a container
+/// that was asked already, and any whose end a daemon has begun that is no more.
 pub fn applied_grace(story: &Story) -> Vec<String> {
     judge(story, |ledger, entry, who| {
         let What::StopAsked(grace) = entry.what else { return None };
         if who.kind == Kind::Sandbox {
             return None;
         }
+        let instance = ledger.instances.get(entry.id.as_str())?;
+        let begun =
+            instance.due_since.filter(|since| instance.asked || who.kind == Kind::Sidecar || *since < ledger.daemon_up);
+        let passed = begun.map_or(Duration::ZERO, |since| ledger.now.since(since));
         let applied = ledger.graces.get(&who.uid).cloned().unwrap_or_default();
-        (!is_applied(grace, &applied, ledger, who)).then(|| format!("{grace:?}, applied {applied:?}"))
-    })
-}
-
-fn is_applied(grace: Duration, applied: &BTreeSet<Duration>, ledger: &Ledger<'_>, who: &Who) -> bool {
-    let waited = match ledger.unwished.get(&who.uid) {
-        Some(since) if who.kind == Kind::Sidecar => ledger.now.since(*since),
-        _ => Duration::ZERO,
-    };
-    applied.iter().any(|whole| {
-        let least = whole.saturating_sub(waited).max(MINIMUM);
-        (least..=(*whole).max(MINIMUM)).contains(&grace)
+        let fits = |whole: &Duration| {
+            let whole = (*whole).max(LEAST);
+            (whole.saturating_sub(passed).max(MINIMUM)..=whole.max(MINIMUM)).contains(&grace)
+        };
+        (!applied.iter().any(fits)).then(|| format!("{grace:?}, applied {applied:?}, begun {passed:?} ago at most"))
     })
 }
 
@@ -131,9 +131,10 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
         let index = |name: &str| pod.containers.iter().position(|c| c.name.as_str() == name);
         let before =
             ledger.live_of(&who.uid).find(|i| i.who.kind != Kind::Sidecar || index(&i.who.name) > index(&who.name))?;
-        let waited = ledger.unwished.get(&who.uid).map_or(Duration::ZERO, |since| ledger.now.since(*since));
-        let over = ledger.graces.get(&who.uid).into_iter().flatten().any(|grace| waited >= *grace);
-        (!over).then(|| format!("stopped while {} runs", before.who.name))
+        let since = ledger.instances.get(entry.id.as_str())?.due_since?;
+        let passed = ledger.now.since(since);
+        let over = ledger.graces.get(&who.uid).into_iter().flatten().any(|grace| passed >= (*grace).max(LEAST));
+        (!over).then(|| format!("stopped while {} runs, {passed:?} after there was a reason", before.who.name))
     })
 }
 

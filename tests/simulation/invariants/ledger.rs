@@ -42,6 +42,10 @@ pub enum Reason {
 pub struct Instance<'a> {
     pub who: &'a Who,
     pub live: bool,
+    /// It was asked to stop.
+    pub asked: bool,
+    /// Since when there is a reason to stop it: its end has begun then, or later.
+    pub due_since: Option<Timestamp>,
     /// Reasons that stay.
     lasting: BTreeSet<Reason>,
     /// Reasons that a wish gave, and when a later wish took them back.
@@ -63,8 +67,8 @@ pub struct Ledger<'a> {
     pub versions: BTreeMap<String, Arc<Pod>>,
     /// What is in the engine, by id.
     pub instances: BTreeMap<&'a str, Instance<'a>>,
-    /// Since when a uid is not wanted, and as long as anything of it is left.
-    pub unwished: BTreeMap<String, Timestamp>,
+    /// When the daemon was last started.
+    pub daemon_up: Timestamp,
     /// The graces that each uid may run with: those wished since all was last as wished.
     pub graces: BTreeMap<String, BTreeSet<Duration>>,
     /// Uids whose end has begun: nothing may take that back.
@@ -75,6 +79,16 @@ pub struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     pub fn take(&mut self, step: Step<'a>) {
+        self.take_in(step);
+        let idle = self.instances.iter().filter(|(_, i)| i.live && !i.asked);
+        let due: Vec<(&str, bool)> = idle.map(|(id, _)| (*id, !self.reasons(id).is_empty())).collect();
+        for (id, is_due) in due {
+            let Some(instance) = self.instances.get_mut(id) else { continue };
+            instance.due_since = is_due.then(|| instance.due_since.unwrap_or(self.now));
+        }
+    }
+
+    fn take_in(&mut self, step: Step<'a>) {
         match step {
             Step::Deed(note) => {
                 self.now = note.at;
@@ -85,6 +99,7 @@ impl<'a> Ledger<'a> {
                         }
                         self.wish(wished);
                     }
+                    Deed::DaemonUp => self.daemon_up = note.at,
                     // Everything that is wanted was taken in: an older grace is of no account any more.
                     Deed::Settled => {
                         let wished = self.wished.into_iter().flat_map(|wished| wished.values());
@@ -112,10 +127,6 @@ impl<'a> Ledger<'a> {
     fn wish(&mut self, wished: &'a Wished) {
         self.wished = Some(wished);
         self.versions.extend(wished.values().map(|pod| (pod.uid.to_string(), pod.clone())));
-        // An end that has begun goes on from where it is.
-        for pod in wished.values().filter(|pod| !self.doomed.contains(pod.uid.as_str())) {
-            self.unwished.remove(pod.uid.as_str());
-        }
         let reasons: BTreeMap<&str, Option<Reason>> =
             self.instances.iter().map(|(id, i)| (*id, self.from_wish(wished, i.who))).collect();
         for (id, instance) in &mut self.instances {
@@ -123,9 +134,6 @@ impl<'a> Ledger<'a> {
             let now = reasons[id];
             if now == Some(Reason::PodGone) {
                 self.doomed.insert(uid);
-            }
-            if matches!(now, Some(Reason::PodGone | Reason::OtherIncarnation)) {
-                self.unwished.entry(uid.to_owned()).or_insert(self.now);
             }
             for (reason, taken_back) in &mut instance.wished_away {
                 if Some(*reason) != now {
@@ -142,20 +150,22 @@ impl<'a> Ledger<'a> {
         match what {
             What::Created => {
                 let reason = self.wished.and_then(|wished| self.from_wish(wished, who));
-                if matches!(reason, Some(Reason::PodGone | Reason::OtherIncarnation)) {
-                    self.unwished.entry(who.uid.clone()).or_insert(self.now);
-                }
                 let wished_away = reason.map(|reason| (reason, None)).into_iter().collect();
-                self.instances.insert(id, Instance { who, live: false, lasting: BTreeSet::new(), wished_away });
+                let lasting = BTreeSet::new();
+                let instance = Instance { who, live: false, asked: false, due_since: None, lasting, wished_away };
+                self.instances.insert(id, instance);
             }
             What::Started => {
                 self.ended.insert((&who.uid, &who.name), None);
                 if let Some(instance) = self.instances.get_mut(id) {
-                    instance.live = true;
+                    (instance.live, instance.asked, instance.due_since) = (true, false, None);
                 }
             }
             What::StartFailed(_) => drop(self.ended.insert((&who.uid, &who.name), Some(127))),
             What::StopAsked(_) => {
+                if let Some(instance) = self.instances.get_mut(id) {
+                    instance.asked = true;
+                }
                 let wanted = self.wished.and_then(|w| w.get(&who.key)).is_some_and(|pod| pod.uid.as_str() == who.uid);
                 if !wanted {
                     self.doomed.insert(&who.uid);
@@ -173,7 +183,6 @@ impl<'a> Ledger<'a> {
                 self.lose_sandbox(id, who);
                 if self.instances.values().all(|i| i.who.uid != who.uid) {
                     self.doomed.remove(who.uid.as_str());
-                    self.unwished.remove(&who.uid);
                 }
             }
             _ => {}
