@@ -24,7 +24,8 @@ demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
 # What the package is tested with, beside what it is built with.
 package_deps := lintian=lintian mmdebstrap=mmdebstrap systemd-analyze=systemd
 vm_deps := qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mke2fs=e2fsprogs sfdisk=fdisk \
-	grub-mkimage=grub-common grub-pc-bin ssh=openssh-client
+	grub-mkimage=grub-common grub-pc-bin ssh=openssh-client rsync=rsync
+vagrant_deps := vagrant=vagrant vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients dnsmasq=dnsmasq-base
 engine_deps := dockerd=docker.io iptables=iptables ip=iproute2
 # A machine's own switch must not leave tests out.
 unexport KUBELET_LITE_TEST_ENGINE
@@ -154,13 +155,28 @@ bench-probes: ## what 110 probes cost and how late they are, beside bare ones; p
 # RELEASE=trixie for Debian 13.
 RELEASE ?= bookworm
 .PHONY: test-vm
-test-vm: ## a virtual machine with systemd and Docker, from installation over reboot to purge (root); RELEASE=bookworm
+test-vm: vm-box ## a virtual machine with systemd and Docker, from installation over reboot to purge (root); RELEASE=bookworm
+	$(call step,the story on $(RELEASE))
+	tests/vm/run.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript
+
+.PHONY: test-vm-pair
+test-vm-pair: vm-box ## two virtual machines that get one directory by rsync, each runs its share of it (root); RELEASE=bookworm
+	$(call step,two nodes on $(RELEASE))
+	tests/vm/run.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb pair 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript-pair
+
+.PHONY: test-vagrant
+test-vagrant: ## both stories on machines that Vagrant and libvirt make of the same disk (root)
+	@$(deps) $(vagrant_deps)
+	@$(MAKE) vm-box
+	$(call step,both stories with Vagrant)
+	tests/vm/vagrant.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript-vagrant
+
+.PHONY: vm-box
+vm-box:
 	@$(deps) $(build_deps) $(package_deps) $(vm_deps)
 	@rm -rf $(TARGET)/debian
 	@$(MAKE) deb
 	@[ -e $(TARGET)/vm-$(RELEASE)/cmdline ] || { printf '\n== a machine\n'; tests/vm/box.sh $(TARGET)/vm-$(RELEASE) $(RELEASE); }
-	$(call step,the story on $(RELEASE))
-	tests/vm/run.sh $(TARGET)/vm-$(RELEASE) $(TARGET)/debian/*.deb 2>&1 | tee $(TARGET)/vm-$(RELEASE)/transcript
 
 .PHONY: bench-manifests
 bench-manifests: ## files judged in a second, and the time and memory of hostile ones; prints a table, judges nothing

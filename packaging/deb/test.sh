@@ -67,6 +67,8 @@ ps)
 	*) ls | grep run ;;
 	esac
 	;;
+images) [ ! -e /image ] || echo 0123456789ab ;;
+rmi) rm /image ;;
 stop) for id; do mv "$id" "${id%run}ended"; done ;;
 rm) for id; do case $id in -*) ;; *) rm "$id" ;; esac; done ;;
 esac
@@ -118,7 +120,7 @@ grep -q 'docker stop' "$work/out" || fail "not said how to end the pods: $(cat "
 
 echo "-- purge leaves nothing but manifests"
 mkdir -p "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b"
-touch "$work/hostpath/precious" "$node/containers/app-2-ended"
+touch "$work/hostpath/precious" "$node/containers/app-2-ended" "$node/image"
 # As for the volumes of a pod: a memory one, and in it a part of a directory of the host.
 chroot "$node" mkdir -p /proc
 mount -t proc proc "$node/proc"
@@ -132,6 +134,7 @@ dpkg_ --purge kubelet-lite
 [ -f "$work/hostpath/precious" ] || fail "purge removed a file of the host"
 [ ! -e "$node/var/lib/kubelet-lite" ] || fail "volumes are left: $(cat "$work/out")"
 [ -z "$(ls "$node/containers")" ] || fail "containers are left: $(ls "$node/containers")"
+[ ! -e "$node/image" ] || fail "the sandboxes' image is left"
 [ "$(grep -o '^docker \(stop\|rm\).*' "$node/docker.log" | head -2)" = "docker stop app-1-run
 docker stop sandbox-1-run" ] || fail "in another order: $(cat "$node/docker.log")"
 [ -f "$node/etc/kubernetes/manifests/web.yaml" ] || fail "purge removed a manifest"

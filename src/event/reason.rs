@@ -43,6 +43,8 @@ pub const FAILED_PRE_STOP_HOOK: &str = "FailedPreStopHook";
 pub const ENVIRONMENT_STALE: &str = "EnvironmentStale";
 /// An HTTPS hook was answered in plain HTTP.
 pub const LIFECYCLE_HTTP_FALLBACK: &str = "LifecycleHTTPFallback";
+/// The node shuts down, or does not after all.
+pub const NODE_SHUTDOWN: &str = "Shutdown";
 /// This daemon started.
 pub const STARTING: &str = "Starting";
 

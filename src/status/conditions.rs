@@ -1,7 +1,7 @@
 //! `status.conditions`: five questions about a pod, and since when they have their answers.
 
 use super::{
-    Phase, PodPicture,
+    NODE_SHUTDOWN, Phase, PodPicture,
     containers::{self, Reading, Shown, readings},
     phase::phase,
     time,
@@ -17,6 +17,8 @@ const POD_READY_TO_START_CONTAINERS: &str = "PodReadyToStartContainers";
 const INITIALIZED: &str = "Initialized";
 /// All containers are ready.
 const CONTAINERS_READY: &str = "ContainersReady";
+/// The pod was ended for the sake of something else: here, a shutdown of the node.
+const DISRUPTION_TARGET: &str = "DisruptionTarget";
 /// The pod can do its work.
 pub const READY: &str = "Ready";
 
@@ -49,6 +51,7 @@ impl Conditions {
             let since = match before.and_then(|before| before.0.iter().find(|c| c.kind == kind)) {
                 Some(old) if old.is_true == is_true => old.since,
                 Some(_) => now,
+                None if kind == DISRUPTION_TARGET => now,
                 None => seen_first(picture, kind, is_true).min(now),
             };
             Condition { kind, is_true, since }
@@ -94,19 +97,28 @@ fn seen_first(picture: &PodPicture, kind: &str, is_true: bool) -> jiff::Timestam
     told.unwrap_or(picture.created).max(picture.created)
 }
 
-/// All five, in the kubelet's order.
+/// All five, in the kubelet's order, and what a shutdown of the node adds.
 fn answers(picture: &PodPicture) -> Vec<Answer> {
     let readings = readings(picture);
     let phase = phase(picture, &readings);
     let ready = containers_ready(&readings, phase);
-    vec![
+    let mut answers = vec![
         yes_or(POD_READY_TO_START_CONTAINERS, sandbox_runs(picture), None, String::new()),
         initialized(picture, &readings, phase),
         // Readiness gates count as met: nobody here could set their conditions.
         Answer { kind: READY, ..ready.clone() },
         ready,
         yes_or(POD_SCHEDULED, true, None, String::new()),
-    ]
+    ];
+    if picture.node_shutdown {
+        answers.push(Answer {
+            kind: DISRUPTION_TARGET,
+            is_true: true,
+            reason: Some("TerminationByKubelet"),
+            message: NODE_SHUTDOWN.to_owned(),
+        });
+    }
+    answers
 }
 
 fn yes_or(kind: &'static str, is_true: bool, reason: Option<&'static str>, message: String) -> Answer {

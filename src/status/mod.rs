@@ -13,7 +13,7 @@ mod waiting;
 
 pub use conditions::{Conditions, READY};
 pub use object::{Messages, api_pod, pod_status};
-pub use phase::{DEADLINE_EXCEEDED, Phase};
+pub use phase::{DEADLINE_EXCEEDED, NODE_SHUTDOWN, Phase};
 pub use picture::{PodPicture, Published};
 pub use waiting::{Waiting, waiting};
 

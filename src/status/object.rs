@@ -3,7 +3,7 @@
 use super::{
     PodPicture,
     containers::{Reading, Shown, readings},
-    phase::{DEADLINE_EXCEEDED, phase},
+    phase::phase,
     time,
 };
 use crate::{
@@ -118,11 +118,8 @@ pub fn pod_status(picture: &PodPicture, node: &NodeFacts, messages: &Messages) -
     api::PodStatus {
         phase: Some(phase(picture, &readings).as_str().to_owned()),
         conditions: Some(picture.conditions.to_api(picture)),
-        reason: picture.deadline_exceeded.then(|| "DeadlineExceeded".to_owned()),
-        message: match picture.deadline_exceeded {
-            true => Some(DEADLINE_EXCEEDED.to_owned()),
-            false => picture.message.clone(),
-        },
+        reason: picture.verdict().map(|(reason, _)| reason.to_owned()),
+        message: picture.verdict().map(|(_, message)| message.to_owned()).or_else(|| picture.message.clone()),
         host_ip: node.node_ip.map(|ip| ip.to_string()),
         host_ips: node.node_ip.map(|ip| vec![api::HostIP { ip: ip.to_string() }]),
         pod_ip: ips.first().map(ToString::to_string),

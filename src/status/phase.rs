@@ -9,6 +9,9 @@ use crate::pod::ContainerKind;
 /// `status.message` of a pod that was not done when `activeDeadlineSeconds` had passed.
 pub const DEADLINE_EXCEEDED: &str = "Pod was active on the node longer than the specified deadline";
 
+/// `status.message` of a pod that was ended since the node shuts down.
+pub const NODE_SHUTDOWN: &str = "Pod was terminated in response to imminent node shutdown.";
+
 /// `status.phase`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -55,7 +58,7 @@ pub(super) fn phase(picture: &PodPicture, readings: &[Reading<'_>]) -> Phase {
         count.add(reading);
     }
     let apps_have_started = readings.iter().any(|r| r.kind == ContainerKind::App && r.newest.is_some());
-    if picture.deadline_exceeded {
+    if picture.verdict().is_some() {
         return Phase::Failed;
     }
     if picture.finished {

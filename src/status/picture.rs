@@ -36,6 +36,8 @@ pub struct PodPicture {
     pub finished: bool,
     /// It was not done in time, and is therefore over.
     pub deadline_exceeded: bool,
+    /// It was ended since the node shuts down; the next boot starts it again.
+    pub node_shutdown: bool,
     /// `status.message`.
     pub message: Option<String>,
     /// `status.conditions`, with the moments at which they changed.
@@ -67,6 +69,15 @@ impl PodPicture {
             }
         }
         self
+    }
+
+    /// `status.reason` and `status.message` of a pod that is over, whatever its containers say.
+    pub(super) fn verdict(&self) -> Option<(&'static str, &'static str)> {
+        match (self.deadline_exceeded, self.node_shutdown) {
+            (true, _) => Some(("DeadlineExceeded", super::DEADLINE_EXCEEDED)),
+            (false, true) => Some(("Terminated", super::NODE_SHUTDOWN)),
+            (false, false) => None,
+        }
     }
 
     /// Whether condition `Ready` is true.
@@ -105,6 +116,7 @@ impl PartialEq for PodPicture {
             ending,
             finished,
             deadline_exceeded,
+            node_shutdown,
             message,
             conditions,
         } = self;
@@ -115,6 +127,7 @@ impl PartialEq for PodPicture {
         same_manifest
             && (key, uid, created, ending) == (&other.key, &other.uid, &other.created, &other.ending)
             && (finished, deadline_exceeded) == (&other.finished, &other.deadline_exceeded)
+            && *node_shutdown == other.node_shutdown
             && (sandboxes, containers, lost) == (&other.sandboxes, &other.containers, &other.lost)
             && (waiting, probes, message) == (&other.waiting, &other.probes, &other.message)
             && *conditions == other.conditions

@@ -78,6 +78,7 @@ impl Stage {
             ending: None,
             finished: false,
             deadline_exceeded: false,
+            node_shutdown: false,
             message: None,
             conditions: Conditions::default(),
         };
@@ -521,6 +522,20 @@ fn a_pod_past_its_deadline_has_failed_though_its_containers_report_success() {
     let status = stage.status();
     assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("DeadlineExceeded")));
     assert_eq!(status.message.as_deref(), Some(DEADLINE_EXCEEDED));
+}
+
+#[test]
+fn a_pod_that_the_nodes_shutdown_has_ended_has_failed() {
+    let mut stage = Stage::new(ONE).exited("app", 0, 0);
+    stage.picture.node_shutdown = true;
+    let status = stage.status();
+    assert_eq!((status.phase.as_deref(), status.reason.as_deref()), (Some("Failed"), Some("Terminated")));
+    assert_eq!(status.message.as_deref(), Some(NODE_SHUTDOWN));
+    let conditions = status.conditions.unwrap();
+    let disrupted = conditions.iter().find(|c| c.type_ == "DisruptionTarget").unwrap();
+    assert_eq!((disrupted.status.as_str(), disrupted.reason.as_deref()), ("True", Some("TerminationByKubelet")));
+    assert_eq!(disrupted.message.as_deref(), Some(NODE_SHUTDOWN));
+    assert_eq!(disrupted.last_transition_time, Some(time(wall(60))));
 }
 
 #[test]

@@ -43,6 +43,10 @@ impl Known<'_> {
         let uid = incarnation.map(|i| &i.uid).or(wanted.map(|pod| &pod.uid))?.clone();
         let previous = self.previous.filter(|p| p.uid == uid);
         let is_ending = incarnation.is_some_and(|i| (self.is_ending)(i));
+        let is_stopped = matches!(self.desired, Desired::Stop { .. });
+        // What was over stays so while it is put away.
+        let was = |over: fn(&PodPicture) -> bool| (is_ending || is_stopped) && previous.is_some_and(over);
+        let finished = self.plan.finished || was(|p| p.finished);
         let mut picture = PodPicture {
             key: self.key.clone(),
             uid,
@@ -54,9 +58,9 @@ impl Known<'_> {
             probes: self.probes.cloned(),
             created: self.now,
             ending: is_ending.then(|| previous.and_then(|p| p.ending).unwrap_or(self.now)),
-            finished: self.plan.finished || (is_ending && previous.is_some_and(|p| p.finished)),
-            deadline_exceeded: self.plan.deadline_exceeded
-                || (is_ending && previous.is_some_and(|p| p.deadline_exceeded)),
+            finished,
+            deadline_exceeded: self.plan.deadline_exceeded || was(|p| p.deadline_exceeded),
+            node_shutdown: is_stopped && !finished,
             message: None,
             conditions: Conditions::default(),
         };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # box.sh DIRECTORY [RELEASE]: a Debian machine with Docker, made of Debian packages and nothing else, as
-# DIRECTORY/root (a tree), disk.raw (with GRUB), vmlinuz, initrd.img, cmdline. Needs root, mmdebstrap, e2fsprogs, fdisk,
+# DIRECTORY/disk.raw (with GRUB), vmlinuz, initrd.img, cmdline, and a key for root. Needs root, mmdebstrap, e2fsprogs, fdisk,
 # grub-common, grub-pc-bin, openssh-client. No loop device and no mount.
 #
 # About 30 s on a quiet machine.
@@ -8,6 +8,7 @@ set -euo pipefail
 out=$1 release=${2:-bookworm}
 root=$out/root image=$out/disk.raw
 mkdir -p "$out"
+rm -f "$out/cmdline"
 rm -rf --one-file-system "$root"
 [ -f "$out/key" ] || ssh-keygen -q -t ed25519 -N '' -f "$out/key"
 
@@ -57,7 +58,7 @@ inside useradd -m -s /bin/bash -G sudo,docker vagrant
 echo 'vagrant ALL=(ALL) NOPASSWD: ALL' >"$root/etc/sudoers.d/vagrant"
 chmod 440 "$root/etc/sudoers.d/vagrant"
 install -d -m 700 "$root/home/vagrant/.ssh" "$root/root/.ssh"
-# Vagrant's own key as well, where there is one.
+# Vagrant's own key as well, where there is one; at `vagrant up` it is replaced.
 vagrant_key=$(dpkg -L vagrant 2>/dev/null | grep 'keys/vagrant.pub$') || vagrant_key=
 cat "$out/key.pub" ${vagrant_key:+"$vagrant_key"} >"$root/home/vagrant/.ssh/authorized_keys"
 cp "$out/key.pub" "$root/root/.ssh/authorized_keys"
@@ -75,8 +76,6 @@ printf 'set timeout=0\nserial --unit=0 --speed=115200\nterminal_output console s
 	"$cmdline" >"$root/boot/grub/grub.cfg"
 cp -L "$root/vmlinuz" "$out/vmlinuz"
 cp -L "$root/initrd.img" "$out/initrd.img"
-echo "$cmdline" >"$out/cmdline"
-
 rm -f "$image"
 truncate -s 4G "$image"
 echo 'start=2048, type=83, bootable' | sfdisk -q --label dos "$image"
@@ -89,3 +88,6 @@ grub-mkimage -O i386-pc -p /boot/grub -c "$out/early.cfg" -o "$out/core.img" \
 	biosdisk part_msdos ext2 search search_label configfile normal linux echo serial terminal
 dd if=/usr/lib/grub/i386-pc/boot.img of="$image" bs=440 count=1 conv=notrunc status=none
 dd if="$out/core.img" of="$image" bs=512 seek=1 conv=notrunc status=none
+rm -rf --one-file-system "$root"
+# The last, so that a box that is half made is made again.
+echo "$cmdline" >"$out/cmdline"

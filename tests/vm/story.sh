@@ -1,143 +1,236 @@
 #!/usr/bin/env bash
 # story.sh PACKAGE NEWER: plays the life of a node with systemd and Docker, from `apt install` to purge, and fails if
 # anything is not as it should be. NODE is what stands before a command to run it as root on the node: "ssh ...
-# root@host", or "docker exec -i CONTAINER". REBOOT=no leaves out what needs a machine of its
-# own. PATIENCE is how many seconds anything may take.
+# root@host", or "docker exec -i CONTAINER". POWER_ON is the command that boots the node again when it is off; without
+# it what needs a machine of its own (logind, reboot, power-off) is left out, and said so. PATIENCE is how many seconds
+# anything may take.
 set -euo pipefail
 package=$1 newer=$2
-: "${NODE:?the command that reaches the node}" "${REBOOT:=yes}" "${PATIENCE:=60}"
+: "${NODE:?the command that reaches the node}" "${POWER_ON:=}" "${PATIENCE:=60}"
 began=$SECONDS
 
 tell() { printf '%4ds  %s\n' $((SECONDS - began)) "$*"; }
+# What the node says, as it says it.
+quote() { sed 's/^/         | /'; }
 on() { $NODE sh -s <<<"$1"; }
 fail() {
 	tell "FAILED: $*"
-	on 'systemctl status --no-pager kubelet-lite; journalctl --no-pager -u kubelet-lite -n 60; docker ps -a' >&2 || true
+	on 'systemctl status --no-pager --lines=0 kubelet-lite; journalctl --no-pager -u kubelet-lite -n 100; docker ps -a; kubelet-lite get pods -A -o wide' >&2 || true
 	exit 1
 }
 # eventually WHAT SCRIPT: the script succeeds at last.
 eventually() {
 	local until=$((SECONDS + PATIENCE))
 	while ! on "$2" >/dev/null 2>&1; do
-		[ $SECONDS -lt $until ] || fail "$1"
+		[ $SECONDS -lt $until ] || fail "not so in $PATIENCE s: $1"
 		sleep 1
 	done
 	tell "$1"
 }
+# holds WHAT SCRIPT: the script succeeds now.
+holds() {
+	on "$2" >/dev/null || fail "not so: $1"
+	tell "$1"
+}
 put() { $NODE dd of="$2" status=none <"$1"; }
-# The container of a pod that runs, by its id.
-running() { echo "docker ps -q --no-trunc --filter label=io.kubernetes.pod.name=$1-node1 --filter label=io.kubernetes.container.name=c --filter label=io.kubelet-lite.kind=app"; }
-id_of() { on "$(running "$1")"; }
-label() { on "docker inspect --format '{{index .Config.Labels \"$2\"}}' $1"; }
+# manifest NAME <CONTENT: by a rename, as an editor does.
+manifest() { $NODE sh -c "'cat >/etc/kubernetes/manifests/.$1 && mv /etc/kubernetes/manifests/.$1 /etc/kubernetes/manifests/$1.yaml'"; }
+host=$(on 'hostname')
+# The running container of a pod, as a command on the node.
+running() { echo "docker ps -q --no-trunc --filter label=io.kubernetes.pod.name=$1-$host --filter label=io.kubernetes.container.name=c --filter label=io.kubelet-lite.kind=app"; }
+restarts() { echo "kubelet-lite get pod $1 -o json | sed -n 's/.*\"restartCount\": *\([0-9]*\).*/\1/p'"; }
+web= db=
+# remember: which containers must not change from now on; same WHAT: they have not.
+remember() { web=$(on "$(running web)") db=$(on "$(running db)"); }
+same() {
+	local before="$web $db"
+	remember
+	[ "$web $db" = "$before" ] || fail "$1 has changed a container: $before became $web $db"
+	tell "$1 changes no container"
+}
+answers="curl -sf -m 30 http://127.0.0.1:8080/index.html | grep -qx ok"
 
-on 'systemctl is-active docker >/dev/null' || fail "no engine on the node"
-tell "a node: $(on '. /etc/os-release; echo "$PRETTY_NAME", kernel $(uname -r), systemd $(systemctl --version | sed -n "1s/ (.*//p"), Docker $(docker version --format "{{.Server.Version}} cgroup" )' ) $(on 'docker info --format "v{{.CgroupVersion}} {{.CgroupDriver}}"')"
-on 'set -e; d=$(mktemp -d); mkdir $d/bin $d/tmp; cp /bin/busybox $d/bin/; for a in sh sleep httpd wget cat touch date; do ln -s busybox $d/bin/$a; done
+holds "a node with an engine" 'systemctl is-active docker'
+on '. /etc/os-release; echo "$PRETTY_NAME, kernel $(uname -r), $(systemctl --version | head -1)"; docker version --format "Docker {{.Server.Version}}, API {{.Server.APIVersion}}"
+	docker info --format "cgroup v{{.CgroupVersion}}, {{.CgroupDriver}}, {{.Driver}}"' | quote
+on 'set -e; d=$(mktemp -d); mkdir $d/bin $d/tmp; cp /bin/busybox $d/bin/; for a in sh sleep httpd cat touch date sync rm tail; do ln -s busybox $d/bin/$a; done
 	echo ok >$d/index.html; tar -C $d -c . | docker import --change "ENV PATH=/bin" - demo:1 >/dev/null; rm -r $d'
 put "$package" /root/kubelet-lite.deb
 put "$newer" /root/newer.deb
 
-on 'dpkg --install /root/kubelet-lite.deb' >/dev/null || fail "installation"
-on 'systemctl is-active --quiet kubelet-lite && systemctl is-enabled --quiet kubelet-lite' || fail "the service is not active after the installation"
-tell "installed: $(on 'systemctl show --property=StatusText --value kubelet-lite'); $(on 'systemd-analyze security --no-pager kubelet-lite' | tail -1)"
-if [ "$REBOOT" = yes ]; then
-	on 'systemd-inhibit --list --no-pager' | grep kubelet-lite | grep -q delay || fail "no delay lock at logind"
-	tell "systemd-logind waits for us: $(on 'busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager InhibitDelayMaxUSec')"
-	! on 'journalctl --no-pager -u kubelet-lite' | grep -q 'lets a shutdown wait' || fail "logind's limit is too short"
+tell "== installation"
+on 'DEBIAN_FRONTEND=noninteractive apt-get install -y /root/kubelet-lite.deb' >/dev/null || fail "apt-get install"
+holds "apt install has started and enabled the service" 'systemctl is-active kubelet-lite && systemctl is-enabled kubelet-lite'
+on 'systemctl show --property=StatusText --value kubelet-lite; systemd-analyze security --no-pager kubelet-lite | tail -1' | quote
+if [ -n "$POWER_ON" ]; then
+	eventually "the service has a delay lock at systemd-logind" 'systemd-inhibit --list --no-pager | grep kubelet-lite | grep delay'
+	holds "which waits as long as the configuration says" "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager InhibitDelayMaxUSec | grep -x 't 60000000' && ! journalctl -u kubelet-lite | grep 'lets a shutdown wait'"
 fi
+[ "$(on 'kubelet-lite --root-dir=/var/lib/kubelet-lite --pod-manifest-path=/etc/kubernetes/manifests >/dev/null 2>&1; echo $?')" = 3 ] ||
+	fail "a second daemon does not leave with exit code 3"
+tell "a second daemon on the same directory leaves with exit code 3"
 
-on 'mkdir -p /srv/db'
-on "cat >/tmp/web.yaml <<'END'
+tell "== three pods"
+# The database has 20 s to go to stop; the web server is critical, so it starts first and ends last.
+manifest web <<'END'
 apiVersion: v1
 kind: Pod
-metadata: {name: web}
+metadata: {name: web, labels: {app: web}}
 spec:
-  priority: 1000
+  priority: 2000000000
   terminationGracePeriodSeconds: 2
   containers:
   - name: c
     image: demo:1
     command: [httpd, -f, -p, '80', -h, /]
-    ports: [{containerPort: 80, hostPort: 8080}]
+    ports: [{name: http, containerPort: 80, hostPort: 8080}]
+    resources: {requests: {memory: 32Mi, cpu: 500m}, limits: {memory: 32Mi, cpu: 500m}}
+    startupProbe: {tcpSocket: {port: http}, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 60}
+    livenessProbe: {httpGet: {path: /index.html, port: http}, periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 6}
+    readinessProbe: {exec: {command: [cat, /fast/ready]}, periodSeconds: 10, timeoutSeconds: 10}
     volumeMounts: [{name: fast, mountPath: /fast}]
   volumes: [{name: fast, emptyDir: {medium: Memory}}]
 END
-cat >/tmp/db.yaml <<'END'
+manifest db <<'END'
 apiVersion: v1
 kind: Pod
 metadata: {name: db}
 spec:
-  priority: 2000000000
-  terminationGracePeriodSeconds: 30
+  priority: 1000
+  terminationGracePeriodSeconds: 45
   containers:
   - name: c
     image: demo:1
-    command: [sh, -c, 'trap \"sleep 8; date >/data/stopped-cleanly; exit\" TERM; date >>/data/started; while :; do sleep 1; done']
+    command: [sh, -c, 'trap "sleep 20; date >/data/stopped-cleanly; sync; exit" TERM; date >>/data/started; while :; do sleep 1; done']
     volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, hostPath: {path: /srv/db, type: Directory}}]
+  volumes: [{name: data, hostPath: {path: /srv/db, type: DirectoryOrCreate}}]
 END
-cat >/tmp/crash.yaml <<'END'
+manifest crash <<'END'
 apiVersion: v1
 kind: Pod
 metadata: {name: crash}
 spec:
-  containers: [{name: c, image: 'demo:1', command: [sh, -c, 'sleep 1; exit 3']}]
+  containers: [{name: c, image: 'demo:1', command: [sh, -c, 'echo no luck; sleep 1; exit 3']}]
 END
-mv /tmp/web.yaml /tmp/db.yaml /tmp/crash.yaml /etc/kubernetes/manifests/"
-eventually "the web server answers on its host port" 'wget -qO- http://127.0.0.1:8080/index.html 2>/dev/null | grep -qx ok || curl -sf http://127.0.0.1:8080/index.html | grep -qx ok'
+eventually "the web server answers on its host port" "$answers"
 eventually "the database runs" 'test -s /srv/db/started'
-eventually "systemctl status names what crashes" 'systemctl show --property=StatusText --value kubelet-lite | grep -q "crash-node1 CrashLoopBackOff"'
-tell "status: $(on 'systemctl show --property=StatusText --value kubelet-lite')"
-on "docker exec $(id_of web) cat /proc/mounts" | grep -q '^tmpfs /fast ' || fail "the memory volume has not reached the container"
-tell "the sandbox of the unit lets memory volumes through"
+eventually "systemctl status names what crashes" "systemctl show --property=StatusText --value kubelet-lite | grep 'crash-$host CrashLoopBackOff'"
+holds "the journal has it as a warning" "journalctl -u kubelet-lite -p warning | grep 'back-off 10s restarting failed container pod=default/crash-$host'"
+holds "docker logs has what it said" "docker logs \$(docker ps -aqf label=io.kubernetes.pod.name=crash-$host -f label=io.kubernetes.container.name=c | head -1) | grep 'no luck'"
+eventually "the web server runs and is not ready: its readiness probe fails" "kubelet-lite get pod web | grep ' 0/1 *Running' && kubelet-lite events --for pod/web | grep 'Readiness probe failed'"
+on 'kubelet-lite get pods -A -o wide; systemctl status --no-pager --lines=0 kubelet-lite | grep -E "Active|Status|Memory"' | quote
+on "docker exec \$($(running web)) touch /fast/ready"
+eventually "what its probe asks for makes it ready" "kubelet-lite get pod web | grep ' 1/1 *Running'"
+holds "its memory volume is one in the container as well: the unit's sandbox lets it through" "docker exec \$($(running web)) cat /proc/mounts | grep '^tmpfs /fast '"
+if on 'test -e /sys/fs/cgroup/cgroup.controllers'; then
+	holds "its limits are those of its cgroup" "cd /sys/fs/cgroup/system.slice/docker-\$($(running web)).scope && grep -x 33554432 memory.max && grep -x '50000 100000' cpu.max"
+fi
+on "docker exec \$($(running web)) rm /index.html"
+eventually "its liveness probe restarts it" "[ \"\$($(restarts web))\" = 1 ] && kubelet-lite events --for pod/web | grep 'Liveness probe failed' && $answers"
+manifest hungry <<'END'
+apiVersion: v1
+kind: Pod
+metadata: {name: hungry}
+spec:
+  restartPolicy: Never
+  containers: [{name: c, image: 'demo:1', command: [tail, /dev/zero], resources: {requests: {memory: 16Mi}, limits: {memory: 16Mi}}}]
+END
+eventually "a pod that takes more memory than it may is OOMKilled" "kubelet-lite get pod hungry | grep OOMKilled"
+on 'rm /etc/kubernetes/manifests/hungry.yaml'
+eventually "a removed file's pod is gone" "test -z \"\$(docker ps -aq --filter label=io.kubernetes.pod.name=hungry-$host)\""
+holds "the commands for looking at pods answer" 'kubelet-lite describe pod web && kubelet-lite events --types=Warning && kubelet-lite get pods -l app=web -o name | grep web && kubelet-lite validate /etc/kubernetes/manifests'
 
-web=$(id_of web) db=$(id_of db)
-same() { [ "$(id_of web) $(id_of db)" = "$web $db" ] || fail "$1 has changed a container"; tell "$1 changes no container"; }
+tell "== an edit, a mistake"
+remember
 on 'sed -i "s/image: demo:1/imagee: demo:1/" /etc/kubernetes/manifests/web.yaml'
-eventually "a mistake is refused in the journal" 'journalctl --no-pager -u kubelet-lite | grep -q imagee'
+eventually "a mistake is refused in the journal, with its place" 'journalctl -u kubelet-lite | grep "web.yaml:[0-9]*:[0-9]*: .*imagee"'
+[ "$(on 'kubelet-lite validate /etc/kubernetes/manifests >/dev/null 2>&1; echo $?')" = 1 ] || fail "validate finds nothing"
+holds "get manifests names it" 'kubelet-lite get manifests | grep web.yaml'
 same "a mistake"
-on 'sed -i "s/imagee:/image:/" /etc/kubernetes/manifests/web.yaml; systemctl reload kubelet-lite'
-eventually "a reload reads again" 'journalctl --no-pager -u kubelet-lite | grep -q "SIGHUP: reading"'
+on 'sed -i "s/imagee:/image:/; s/-h, \//-h, \/, -v/" /etc/kubernetes/manifests/web.yaml'
+eventually "an edit replaces its container" "test -n \"\$($(running web))\" && test \"\$($(running web))\" != $web && $answers"
+[ "$(on "$(running db)")" = "$db" ] || fail "an edit has changed another pod"
+on "docker exec \$($(running web)) touch /fast/ready"
+remember
+
+tell "== the service comes and goes"
+on 'systemctl reload kubelet-lite'
+eventually "a reload reads again" 'journalctl -u kubelet-lite | grep "SIGHUP: reading"'
 on 'systemctl restart kubelet-lite'
 same "systemctl restart"
-pid=$(on 'systemctl show --property=MainPID --value kubelet-lite')
-on "kill -9 $pid"
-eventually "systemd brings a killed daemon back" "systemctl is-active --quiet kubelet-lite && test \$(systemctl show --property=MainPID --value kubelet-lite) != $pid"
+was=$(on 'systemctl show --property=MainPID --value kubelet-lite')
+on "kill -9 $was"
+eventually "systemd brings a killed daemon back" "systemctl is-active --quiet kubelet-lite && test \$(systemctl show --property=MainPID --value kubelet-lite) != $was"
 same "kill -9"
-on 'dpkg --install /root/newer.deb' >/dev/null || fail "upgrade"
-on 'systemctl is-active --quiet kubelet-lite' || fail "the service is not active after the upgrade"
+was=$(on 'systemctl show --property=MainPID --value kubelet-lite')
+on "kill -STOP $was"
+eventually "the watchdog ends a daemon that hangs, and systemd brings it back" "journalctl -u kubelet-lite | grep -i watchdog && systemctl is-active --quiet kubelet-lite && test \$(systemctl show --property=MainPID --value kubelet-lite) != $was"
+same "a hang"
+on 'echo "KUBELET_LITE_OPTS=--max-pods=many" >/etc/default/kubelet-lite; systemctl restart kubelet-lite' 2>/dev/null && fail "a wrong flag is taken"
+[ "$(on 'sleep 5; systemctl show --property=ExecMainStatus,ActiveState --value kubelet-lite' | tr '\n' ' ')" = "2 failed " ] || fail "a wrong flag does not end in exit code 2"
+on 'echo "KUBELET_LITE_OPTS=--node-labels=disk=fast" >/etc/default/kubelet-lite; systemctl restart kubelet-lite'
+same "a wrong flag, which is not tried again,"
+on 'DEBIAN_FRONTEND=noninteractive apt-get install -y -o Dpkg::Options::=--force-confold /root/newer.deb' >/dev/null || fail "upgrade"
+holds "after the upgrade the service is active, with the operator's flags" 'systemctl is-active kubelet-lite && grep disk=fast /etc/default/kubelet-lite && tr "\0" " " </proc/$(systemctl show --property=MainPID --value kubelet-lite)/cmdline | grep disk=fast'
 same "an upgrade"
-on 'sed -i "s/terminationGracePeriodSeconds: 2/terminationGracePeriodSeconds: 3/; s/-h, \//-h, \/, -v/" /etc/kubernetes/manifests/web.yaml'
-eventually "an edit replaces its container" "test -n \"\$($(running web))\" && test \"\$($(running web))\" != $web"
-[ "$(id_of db)" = "$db" ] || fail "an edit has changed another pod"
+on 'DEBIAN_FRONTEND=noninteractive apt-get install -y --allow-downgrades -o Dpkg::Options::=--force-confold /root/kubelet-lite.deb' >/dev/null || fail "downgrade"
+same "a downgrade"
+holds "everything is ready but what crashes" "kubelet-lite get pod web db | grep -c ' 1/1 *Running' | grep -x 2"
+
+tell "== the engine and the machine come and go"
+eventually "the crashing pod has been restarted" "test \"\$($(restarts crash))\" -ge 2"
 on 'systemctl restart docker'
-eventually "after a restart of docker the web server answers" 'curl -sf http://127.0.0.1:8080/index.html | grep -qx ok'
+eventually "after a restart of docker the web server answers" "$answers"
 eventually "after a restart of docker the database runs" "test -n \"\$($(running db))\""
 
-if [ "$REBOOT" = yes ]; then
-	eventually "the crashing pod has been restarted" 'docker ps -aq --filter label=io.kubernetes.pod.name=crash-node1 --filter label=io.kubelet-lite.kind=app | xargs docker inspect --format "{{index .Config.Labels \"annotation.io.kubernetes.container.restartCount\"}}" | grep -qv "^0"'
-	counts=$(on 'docker ps -aq --filter label=io.kubernetes.pod.name=crash-node1 --filter label=io.kubelet-lite.kind=app | xargs docker inspect --format "{{index .Config.Labels \"annotation.io.kubernetes.container.restartCount\"}}" | sort -n | tail -1')
-	boot=$(on 'cat /proc/sys/kernel/random/boot_id')
-	on 'rm -f /srv/db/stopped-cleanly; sync; systemctl reboot' || true
-	tell "rebooting"
-	eventually "the machine is up again" "test \$(cat /proc/sys/kernel/random/boot_id) != $boot"
-	on 'test -s /srv/db/stopped-cleanly' || fail "the database was not stopped cleanly"
-	tell "the database has written its marker before the machine went down"
-	on 'journalctl --no-pager -b -1 -u kubelet-lite' | grep -E 'shuts down|NodeShutdown|shutdown goes on|Killing' | sed 's/^/        /'
-	[ "$(on 'journalctl --no-pager -b -1 -u kubelet-lite' | grep 'the node shuts down: stopping the pod' | grep -o 'pod=[^ ]*' | tail -1)" = pod=default/db-node1 ] ||
-		fail "the database, which is critical, was not the last to end"
-	eventually "after the boot the web server answers" 'curl -sf http://127.0.0.1:8080/index.html | grep -qx ok'
+# after_boot HOW: what is so when the machine is up again.
+after_boot() {
+	holds "the database has written its marker before the machine went down" 'test -s /srv/db/stopped-cleanly'
+	on 'journalctl --no-pager -b -1 -u kubelet-lite' >"$journal"
+	grep -E 'shuts down|shutdown goes on|Stopping|reason="Killing"|container ended' "$journal" | tail -12 | cut -c1-150 | quote
+	[ "$(grep -o 'the node shuts down: stopping the pod pod=default/[a-z]*' "$journal" | sed 's|.*/||' | tail -1)" = web ] ||
+		fail "the web server, which is critical, was not the last to end"
+	grep -q 'the pods have ended; the shutdown goes on' "$journal" || fail "the shutdown has not waited for all pods"
+	tell "the least important pods ended first, and the shutdown waited for all"
+	eventually "after the boot the web server answers" "$answers"
 	eventually "after the boot the database runs" "test -n \"\$($(running db))\""
-	eventually "restart counts go on from $counts" "docker ps -aq --filter label=io.kubernetes.pod.name=crash-node1 --filter label=io.kubelet-lite.kind=app | xargs docker inspect --format '{{index .Config.Labels \"annotation.io.kubernetes.container.restartCount\"}}' | awk -v least=$counts '\$1 > least { found = 1 } END { exit !found }'"
+	[ "$(on 'journalctl --no-pager -b -u kubelet-lite' | sed -n 's|.*pod declared pod=default/\([a-z]*\)-.*|\1|p' | head -3 | tr '\n' ' ')" = "web db crash " ] ||
+		fail "the pods have not had their turn by priority"
+	tell "the pods had their turn by priority"
+	eventually "the crashing pod's restart count goes on from $1" "test \"\$($(restarts crash))\" -gt $1"
+	on 'kubelet-lite get pods -A -o wide' | quote
+}
+if [ -n "$POWER_ON" ]; then
+	journal=$(mktemp)
+	trap 'rm -f "$journal"' EXIT
+	boot=$(on 'cat /proc/sys/kernel/random/boot_id')
+	count=$(on "$(restarts crash)")
+	tell "== reboot"
+	on 'rm -f /srv/db/stopped-cleanly; systemctl reboot' || true
+	eventually "the machine is up again" "test \$(cat /proc/sys/kernel/random/boot_id) != $boot && systemctl is-active --quiet kubelet-lite"
+	after_boot "$count"
+	tell "== power-off"
+	count=$(on "$(restarts crash)")
+	on 'rm -f /srv/db/stopped-cleanly; systemctl poweroff' || true
+	$POWER_ON
+	tell "the machine was off, and is switched on"
+	eventually "the machine is up again" 'systemctl is-active --quiet kubelet-lite'
+	after_boot "$count"
+else
+	tell "left out here: logind, reboot, power-off"
 fi
 
+tell "== removal"
 on 'rm /etc/kubernetes/manifests/crash.yaml'
-eventually "a removed file's pod is gone" 'test -z "$(docker ps -aq --filter label=io.kubernetes.pod.name=crash-node1)"'
-web=$(id_of web) db=$(id_of db)
-on 'dpkg --remove kubelet-lite' | grep -q 'docker stop' || fail "not said how to end the pods"
+eventually "a removed file's pod is gone" "test -z \"\$(docker ps -aq --filter label=io.kubernetes.pod.name=crash-$host)\""
+remember
+on 'DEBIAN_FRONTEND=noninteractive apt-get remove -y kubelet-lite' | grep -q 'docker stop' || fail "not said how to end the pods"
 same "a removal of the package"
-on 'rm /etc/kubernetes/manifests/*.yaml; dpkg --purge kubelet-lite' >/dev/null || fail "purge"
-left=$(on 'docker ps -aq --filter label=io.kubelet-lite.managed-by; ls -d /var/lib/kubelet-lite /run/kubelet-lite /etc/kubernetes /etc/default/kubelet-lite 2>/dev/null; grep ' /var/lib/kubelet-lite' /proc/mounts' || true)
+on 'rm -f /srv/db/stopped-cleanly; DEBIAN_FRONTEND=noninteractive apt-get purge -y kubelet-lite' | quote
+holds "the purge has stopped the database cleanly" 'test -s /srv/db/stopped-cleanly'
+holds "it has removed no manifest" 'test -f /etc/kubernetes/manifests/web.yaml'
+on 'rm /etc/kubernetes/manifests/*.yaml; rmdir -p /etc/kubernetes/manifests 2>/dev/null; rm /root/*.deb' || true
+left=$(on "docker ps -aq --filter label=io.kubelet-lite.managed-by; docker images -q --filter label=io.kubelet-lite.image
+	find / -xdev -not -path '/proc/*' \( -name '*kubelet-lite*' -o -path /etc/kubernetes \) ! -path '/var/lib/apt/*' ! -path '/var/cache/*'; grep kubelet-lite /proc/mounts; systemctl list-units --all --no-legend 'kubelet-lite*'" || true)
 [ -z "$left" ] || fail "left after the purge: $left"
-on 'test -s /srv/db/stopped-cleanly' || fail "the purge did not stop the database cleanly"
-tell "nothing is left after the purge, and the database was stopped cleanly"
+tell "nothing is left: no container, image, file, mount or unit"

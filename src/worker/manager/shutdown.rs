@@ -5,6 +5,7 @@
 use super::{Handle, PodManager};
 use crate::{
     engine::Engine,
+    event::{EventType, reason},
     manifest::ManifestSet,
     pod::{PodKey, priority::priority},
     shutdown::{Shutdown, ShutdownPhase, ShutdownPod, ShutdownPolicy, ShutdownProgress},
@@ -77,10 +78,12 @@ impl<E: Engine> PodManager<E> {
         match (told, &self.shutdown.progress) {
             (Shutdown::Begun, None) => {
                 self.shutdown.progress = Some(ShutdownProgress::begin(self.shutdown.policy.clone(), now));
+                self.tell_shutdown("Shutdown manager detected shutdown event");
                 news = true;
             }
             (Shutdown::No, Some(_)) => {
                 self.shutdown.progress = None;
+                self.tell_shutdown("Shutdown manager detected shutdown cancellation");
                 news = true;
             }
             (Shutdown::Begun, Some(_)) | (Shutdown::No, None) => {}
@@ -95,6 +98,12 @@ impl<E: Engine> PodManager<E> {
             self.summary.send_modify(|summary| summary.shutdown = phase);
         }
         news
+    }
+
+    /// An event of the node; the log has it from whoever heard it.
+    fn tell_shutdown(&self, message: &str) {
+        let node = &self.shared.facts().node.name;
+        self.shared.events.keep_of_node(node, EventType::Normal, reason::NODE_SHUTDOWN, message);
     }
 
     fn as_seen(&self, key: &PodKey, handle: &Handle) -> ShutdownPod {

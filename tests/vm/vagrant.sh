@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# vagrant.sh BOX PACKAGE: the machine that box.sh made in BOX as a Vagrant box, and with it: one node on which story.sh
+# is played, two on which pair.sh is, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
+# that answers, and no network.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+box=$(realpath "$1") package=$(realpath "$2")
+run=$(mktemp -d)
+virsh -c qemu:///system version >/dev/null || {
+	echo "libvirt does not answer: systemctl start libvirtd" >&2
+	exit 1
+}
+export VAGRANT_CWD=$here VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_DOTFILE_PATH=$run/vagrant VAGRANT_CHECKPOINT_DISABLE=1
+export BOX=kubelet-lite/node SHARE=$run/share PACKAGES=$run/packages
+mkdir -p "$SHARE" "$PACKAGES"
+cp "$package" "$PACKAGES"
+
+forget_box() {
+	vagrant box remove --force "$BOX" >/dev/null 2>&1 || true
+	# libvirt's own copy, which would be used again.
+	virsh -c qemu:///system vol-list default 2>/dev/null | awk '/kubelet-lite-VAGRANTSLASH-node/ { print $1 }' |
+		while read -r volume; do virsh -c qemu:///system vol-delete --pool default "$volume" >/dev/null; done
+}
+end() {
+	vagrant destroy --force >"$run/destroy" 2>&1 || cat "$run/destroy" >&2
+	forget_box
+	rm -rf "$run"
+}
+trap end EXIT
+quietly() {
+	"$@" >"$run/log" 2>&1 || {
+		tail -40 "$run/log" >&2
+		echo "FAILED: $*" >&2
+		exit 1
+	}
+}
+ssh_config() { vagrant ssh-config >"$run/ssh" 2>/dev/null; }
+reach() { echo "ssh -F $run/ssh node$1 sudo"; }
+
+forget_box
+qemu-img convert -O qcow2 "$box/disk.raw" "$run/box.img"
+echo '{"provider": "libvirt", "format": "qcow2", "virtual_size": 4}' >"$run/metadata.json"
+printf 'Vagrant.configure("2") do |config|\nend\n' >"$run/Vagrantfile"
+tar -C "$run" -cf - metadata.json Vagrantfile box.img | gzip -1 >"$run/node.box"
+quietly vagrant box add --name "$BOX" "$run/node.box"
+rm "$run/box.img" "$run/node.box"
+echo "a box after $SECONDS s"
+
+quietly vagrant up --no-provision node1
+ssh_config
+echo "vagrant up: one node after $SECONDS s"
+newer "$package" "$run/newer.deb"
+cat >"$run/power-on" <<-'POWER'
+	#!/bin/sh
+	# libvirt takes its time to see that a machine is off.
+	until vagrant status node1 | grep -q shutoff; do sleep 2; done
+	vagrant up --no-provision node1 >/dev/null 2>&1
+POWER
+chmod +x "$run/power-on"
+NODE=$(reach 1) POWER_ON=$run/power-on "$here/story.sh" "$package" "$run/newer.deb"
+
+echo "vagrant up: two nodes with the package"
+quietly vagrant up --provision
+ssh_config
+NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" "$here/pair.sh" "$package" "$SHARE"
+quietly vagrant destroy --force
+echo "vagrant destroy; all of it took $SECONDS s"
