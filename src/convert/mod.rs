@@ -5,6 +5,7 @@
 //! asked by others, who hand in what they found as [`NodeFacts`] and [`SandboxFacts`].
 
 mod container;
+mod credentials;
 mod dns;
 mod env;
 mod error;
@@ -23,6 +24,7 @@ mod security;
 pub mod support;
 
 pub use container::container_body;
+pub use credentials::{PullSecrets, pull_secrets};
 pub use error::{ConvertError, LabelError};
 pub use expand::expand;
 pub(crate) use files::file_volume_path;
@@ -30,7 +32,7 @@ pub use files::{FileVolume, FileVolumes, Medium, VolumeFile, file_volumes};
 pub use hosts::hosts_file;
 pub(crate) use labels::EncodedSource;
 pub use labels::{ANNOTATION_RESTART_COUNT, IDENTITY_LABELS, Labels, MANAGED_BY, pod_identity, source};
-pub use mounts::{SubPath, sub_paths};
+pub use mounts::{ClaimDirectories, ClaimVolume, SubPath, claims_in_parts, claims_of_group, sub_paths};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{claim_volume_name, container_name, hostname, sandbox_name};
 pub use observe::{Observed, assemble, listed_identity, observe};

@@ -15,7 +15,10 @@ use crate::{
 };
 use bollard::models::{Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, MountVolumeOptions};
 use k8s_openapi::api::core::v1 as api;
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 /// A `subPath` of a container: `source` is looked up without leaving the volume, and bound to
 /// `target`, which is what the container mounts.
@@ -35,11 +38,12 @@ pub struct SubPath {
 
 const ETC_HOSTS: &str = "/etc/hosts";
 
-/// The sub-paths of a container's volumes, expanded.
+/// The sub-paths of a container's volumes, expanded; `claims` has those of [`claims_in_parts`].
 pub fn sub_paths(
     pod: &Pod,
     container: &Container,
     sandbox: &SandboxFacts<'_>,
+    claims: &ClaimDirectories,
     node: &NodeFacts,
 ) -> Result<Vec<SubPath>, ConvertError> {
     let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
@@ -48,10 +52,10 @@ pub fn sub_paths(
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
         if let Some((path, shown)) = sub_path(mount, &environment, subject, &field)? {
-            if claim_of(pod, mount).is_some() {
-                return Err(claim_sub_path(subject, &field));
-            }
-            let root = volume_path(pod, mount, node, subject, &field)?;
+            let root = match claim_of(pod, mount) {
+                Some(_) => claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field))?,
+                None => volume_path(pod, mount, node, subject, &field)?,
+            };
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
             found.push(SubPath { volume: mount.name.clone(), root, path, shown, target });
@@ -70,18 +74,17 @@ pub(super) fn mounts(
     let mut mounts = Vec::new();
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
-        if let Some(claim) = claim_of(pod, mount) {
-            if sub_path(mount, environment, subject, &field)?.is_some() {
-                return Err(claim_sub_path(subject, &field));
+        let in_part = sub_path(mount, environment, subject, &field)?.is_some();
+        let source = match claim_of(pod, mount) {
+            Some(claim) if !in_part => {
+                let read_only = mount.read_only == Some(true) || claim.read_only == Some(true);
+                mounts.push(claim_mount(&absolute(&mount.mount_path), pod, claim, read_only, node));
+                continue;
             }
-            mounts.push(claim_mount(pod, mount, claim, node));
-            continue;
-        }
-        let mut source = volume_path(pod, mount, node, subject, &field)?;
-        if sub_path(mount, environment, subject, &field)?.is_some() {
-            source = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
-                .map_err(name_error(subject, &field))?;
-        }
+            _ if in_part => paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
+                .map_err(name_error(subject, &field))?,
+            _ => volume_path(pod, mount, node, subject, &field)?,
+        };
         let read_only = mount.read_only == Some(true) || is_read_only(pod, mount);
         mounts.push(Mount {
             target: Some(absolute(&mount.mount_path)),
@@ -121,16 +124,16 @@ fn claim_of<'a>(pod: &'a Pod, mount: &api::VolumeMount) -> Option<&'a api::Persi
 /// A claim is a Docker volume, which the engine makes when it is first mounted. It begins empty: what
 /// the image has at that place is not copied into it.
 fn claim_mount(
+    target: &str,
     pod: &Pod,
-    mount: &api::VolumeMount,
     claim: &api::PersistentVolumeClaimVolumeSource,
+    read_only: bool,
     node: &NodeFacts,
 ) -> Mount {
     let namespace = &pod.key.namespace;
-    let read_only = mount.read_only == Some(true) || claim.read_only == Some(true);
     let labels = labels::of_claim(&node.instance, namespace, &claim.claim_name);
     Mount {
-        target: Some(absolute(&mount.mount_path)),
+        target: Some(target.to_owned()),
         source: Some(names::claim_volume_name(namespace, &claim.claim_name)),
         typ: Some(MountType::VOLUME),
         read_only: read_only.then_some(true),
@@ -143,9 +146,66 @@ fn claim_mount(
     }
 }
 
-fn claim_sub_path(subject: &Subject, field: &str) -> ConvertError {
-    let why = "a part of a claim's volume is not mounted yet; mount the whole of it".to_owned();
+fn no_directory(subject: &Subject, field: &str) -> ConvertError {
+    let why = "the claim's Docker volume is no directory of the engine's own (another driver, or options that mount \
+               something), so that no part of it can be mounted; mount the whole of it"
+        .to_owned();
     ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.subPath"), why }
+}
+
+/// The claims of a pod in its sandbox, where no program looks at them: as long as the pod is there the engine
+/// knows that they are in use, also while no container mounts the whole of one, and prunes none.
+pub(super) fn held_claims(pod: &Pod, node: &NodeFacts) -> Vec<Mount> {
+    let claims = pod.spec.volumes.iter().flatten();
+    let claims = claims.filter_map(|v| Some((&v.name, v.persistent_volume_claim.as_ref()?)));
+    claims.map(|(name, claim)| claim_mount(&format!("/claims/{name}"), pod, claim, true, node)).collect()
+}
+
+/// The Docker volume of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimVolume {
+    /// Name of the volume in the pod.
+    pub volume: String,
+    /// Name of the Docker volume.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Where the Docker volumes of claims lie on the node, by the names of the pod's volumes.
+pub type ClaimDirectories = BTreeMap<String, PathBuf>;
+
+/// The claims whose files belong to the pod's `fsGroup`: all but those that are read-only.
+pub fn claims_of_group(pod: &Pod, node: &NodeFacts) -> Vec<ClaimVolume> {
+    if pod.spec.security_context.as_ref().and_then(|context| context.fs_group).is_none() {
+        return Vec::new();
+    }
+    claim_volumes(pod, node, |_, claim| claim.read_only != Some(true))
+}
+
+/// The claims of which a container mounts a part.
+pub fn claims_in_parts(pod: &Pod, container: &Container, node: &NodeFacts) -> Vec<ClaimVolume> {
+    let given = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
+    let in_part = |name: &str| {
+        let mut mounts = container.api.volume_mounts.iter().flatten();
+        mounts.any(|m| m.name == name && (given(&m.sub_path) || given(&m.sub_path_expr)))
+    };
+    claim_volumes(pod, node, |name, _| in_part(name))
+}
+
+fn claim_volumes(
+    pod: &Pod,
+    node: &NodeFacts,
+    wanted: impl Fn(&str, &api::PersistentVolumeClaimVolumeSource) -> bool,
+) -> Vec<ClaimVolume> {
+    let claims = pod.spec.volumes.iter().flatten();
+    let claims = claims.filter_map(|v| Some((&v.name, v.persistent_volume_claim.as_ref()?)));
+    let volume = |(name, claim): (&String, &api::PersistentVolumeClaimVolumeSource)| ClaimVolume {
+        volume: name.clone(),
+        name: names::claim_volume_name(&pod.key.namespace, &claim.claim_name),
+        labels: labels::of_claim(&node.instance, &pod.key.namespace, &claim.claim_name),
+    };
+    claims.filter(|(name, claim)| wanted(name, claim)).map(volume).collect()
 }
 
 /// Whether the container gets the managed `/etc/hosts`: not if it mounts its own, nor without an
@@ -239,10 +299,11 @@ fn missing_variable(expression: &str, environment: &Environment) -> Option<Strin
     missing.into_inner()
 }
 
-/// Whether a volume is read-only whatever the mount says: its files are ours to write.
+/// Whether a volume is read-only whatever the mount says: its files are ours to write, or its claim says so.
 fn is_read_only(pod: &Pod, mount: &api::VolumeMount) -> bool {
     let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name);
-    volume.is_some_and(|v| files::plugin(v).is_some())
+    let of_claim = |v: &api::Volume| v.persistent_volume_claim.as_ref().is_some_and(|c| c.read_only == Some(true));
+    volume.is_some_and(|v| files::plugin(v).is_some() || of_claim(v))
 }
 
 /// The engine's API since which a read-only mount can be told to take those below it along (Docker

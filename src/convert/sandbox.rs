@@ -1,6 +1,8 @@
 //! The create body of a sandbox.
 
-use super::{ConvertError, NodeFacts, dns, error::Subject, labels::SandboxLabels, names, ports, resources, security};
+use super::{
+    ConvertError, NodeFacts, dns, error::Subject, labels::SandboxLabels, mounts, names, ports, resources, security,
+};
 use crate::{
     engine::ContainerCreateBody,
     pod::{Attempt, Pod},
@@ -31,6 +33,7 @@ pub fn sandbox_body(
         port_bindings: Some(bindings).filter(|map| !map.is_empty()),
         restart_policy: Some(never_restart()),
         runtime: runtime(pod),
+        mounts: Some(mounts::held_claims(pod, node)).filter(|list| !list.is_empty()),
         ..HostConfig::default()
     };
     resources::apply_sandbox(&mut host, node);

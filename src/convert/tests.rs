@@ -311,7 +311,7 @@ fn sub_paths_name_source_and_target() {
          {name: v, mountPath: /2, subPathExpr: '$(A)/z'}, {name: h, mountPath: /3, subPath: s}]}]\n\
          volumes: [{name: v}, {name: h, hostPath: {path: /srv}}]");
     let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
-    let found = sub_paths(&pod, &pod.containers[0], &facts, &node()).expect("sub-paths");
+    let found = sub_paths(&pod, &pod.containers[0], &facts, &Default::default(), &node()).expect("sub-paths");
     let root = "/var/lib/kubelet-lite/pods/u1";
     assert_eq!(
         found,
@@ -379,4 +379,45 @@ fn resources_of_a_whole_pod() {
     assert_eq!(figures("mesh"), [Some(204), Some(200_000), gi, gi, Some(977), Some(64)]);
     assert_eq!(figures("a"), [Some(512), Some(50_000), gi, gi, Some(985), Some(64)]);
     assert_eq!(figures("b"), [Some(307), Some(200_000), gi, gi, Some(977), Some(64)]);
+}
+
+#[test]
+fn claims_are_volumes_that_the_sandbox_holds_and_parts_of_them_are_bound() {
+    let pod = pod(
+        "securityContext: {fsGroup: 7}\nvolumes: [{name: d, persistentVolumeClaim: {claimName: c}}, {name: r, \
+                   persistentVolumeClaim: {claimName: other, readOnly: true}}]\ncontainers: [{name: c, image: i, volumeMounts: \
+                   [{name: d, mountPath: /whole}, {name: d, mountPath: /part, subPath: a/b}, {name: r, mountPath: /r, subPath: x}]}]",
+    );
+    let bodies = bodies(&pod);
+    let mounts = |body: &serde_json::Value| -> Vec<String> {
+        let list = body["HostConfig"]["Mounts"].as_array().cloned().unwrap_or_default();
+        let line = |m: &serde_json::Value| format!("{} {} {} {}", m["Type"], m["Source"], m["Target"], m["ReadOnly"]);
+        list.iter().map(|mount| line(mount).replace('"', "")).filter(|line| !line.contains("/etc/hosts")).collect()
+    };
+    assert_eq!(
+        mounts(&bodies["sandbox"]),
+        ["volume k8s_default_c /claims/d true", "volume k8s_default_other /claims/r true"]
+    );
+    let of_container = mounts(&bodies["containers"]["c"]);
+    assert_eq!(
+        of_container[..3],
+        [
+            "volume k8s_default_c /whole null",
+            "bind /var/lib/kubelet-lite/pods/u1/volume-subpaths/d/c/1 /part null",
+            "bind /var/lib/kubelet-lite/pods/u1/volume-subpaths/r/c/2 /r true",
+        ]
+    );
+    let names = |claims: Vec<ClaimVolume>| claims.into_iter().map(|c| (c.volume, c.name)).collect::<Vec<_>>();
+    let (d, r) = (("d".to_owned(), "k8s_default_c".to_owned()), ("r".to_owned(), "k8s_default_other".to_owned()));
+    assert_eq!(names(claims_of_group(&pod, &node())), std::slice::from_ref(&d), "what is read-only stays as it is");
+    assert_eq!(names(claims_in_parts(&pod, &pod.containers[0], &node())), [d, r]);
+
+    let id = sandbox_id();
+    let facts = SandboxFacts { id: &id, ips: &IPS };
+    let found = |claims: &ClaimDirectories| sub_paths(&pod, &pod.containers[0], &facts, claims, &node());
+    let known = ClaimDirectories::from([("d".into(), "/volumes/c".into()), ("r".into(), "/volumes/o".into())]);
+    let roots: Vec<_> = found(&known).expect("sub-paths").into_iter().map(|s| (s.root, s.path)).collect();
+    assert_eq!(roots, [("/volumes/c".into(), PathBuf::from("a/b")), ("/volumes/o".into(), "x".into())]);
+    let error = found(&ClaimDirectories::new()).expect_err("it lies elsewhere").to_string();
+    assert!(error.contains("volumeMounts[1].subPath") && error.contains("mount the whole of it"), "{error}");
 }

@@ -10,12 +10,14 @@ pub mod docker;
 #[cfg(any(test, feature = "testing"))]
 pub mod fake;
 pub mod pause;
+mod registry;
 
 pub use bollard::models::ContainerCreateBody;
 pub use hyper::body::Bytes;
+pub use registry::RegistryAuth;
 
 use futures_util::stream::BoxStream;
-use std::{collections::BTreeMap, future::Future, net::IpAddr, time::Duration};
+use std::{collections::BTreeMap, future::Future, net::IpAddr, path::PathBuf, time::Duration};
 
 /// Label whose value is the instance that owns a container. Engines deliver only the events of
 /// containers that carry the instance they were opened for.
@@ -111,8 +113,20 @@ pub trait Engine: Send + Sync + 'static {
     /// A local image, by reference or id. [`EngineError::NotFound`] if it is not there.
     fn image_inspect(&self, reference: &str) -> impl Future<Output = Result<ImageDetails, EngineError>> + Send;
 
-    /// Pulls an image and returns when it is complete.
-    fn image_pull(&self, reference: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
+    /// Pulls an image and returns when it is complete. A private registry wants to know who pulls.
+    fn image_pull(
+        &self,
+        reference: &str,
+        auth: Option<&RegistryAuth>,
+    ) -> impl Future<Output = Result<(), EngineError>> + Send;
+
+    /// Makes a named volume, on the engine's own disk, unless there is one of that name: that one is kept as
+    /// it is, labels and driver included. It stays until somebody removes it.
+    fn volume_create(
+        &self,
+        name: &str,
+        labels: BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<VolumeDetails, EngineError>> + Send;
 
     /// Loads a docker-archive (`docker load`).
     fn image_load(&self, archive: Vec<u8>) -> impl Future<Output = Result<(), EngineError>> + Send;
@@ -330,6 +344,16 @@ pub enum EngineAction {
     Destroy,
     /// Anything else that changes its state (pause, unpause, rename).
     Other,
+}
+
+/// `GET /volumes/{name}`, narrowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeDetails {
+    /// Where it lies on the node, if it is a plain directory of the engine's; another file system is there
+    /// only while a container uses it.
+    pub directory: Option<PathBuf>,
+    /// All labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// `GET /images/{name}/json`, narrowed.

@@ -8,6 +8,8 @@ pub const PULLED: &str = "Pulled";
 pub const ERR_IMAGE_NEVER_PULL: &str = "ErrImageNeverPull";
 /// An image could not be pulled, a container not be made or started.
 pub const FAILED: &str = "Failed";
+/// A Secret of `imagePullSecrets` is not declared.
+pub const FAILED_TO_RETRIEVE_IMAGE_PULL_SECRET: &str = "FailedToRetrieveImagePullSecret";
 /// A restart or a pull waits.
 pub const BACK_OFF: &str = "BackOff";
 /// A container was made.

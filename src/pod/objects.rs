@@ -113,6 +113,8 @@ impl From<&api::ConfigMap> for ConfigMap {
 /// A Secret: `data`, with `stringData` written over it as the API server does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Secret {
+    /// `type`, as in `kubernetes.io/dockerconfigjson`; empty for `Opaque`.
+    pub type_: String,
     /// Its bytes by key.
     pub data: BTreeMap<String, Confidential>,
 }
@@ -121,7 +123,10 @@ impl From<&api::Secret> for Secret {
     fn from(written: &api::Secret) -> Self {
         let data = written.data.iter().flatten().map(|(key, ByteString(value))| (key.clone(), value.as_slice()));
         let text = written.string_data.iter().flatten().map(|(key, value)| (key.clone(), value.as_bytes()));
-        Self { data: data.chain(text).map(|(key, value)| (key, Confidential::new(value))).collect() }
+        Self {
+            type_: written.type_.clone().unwrap_or_default(),
+            data: data.chain(text).map(|(key, value)| (key, Confidential::new(value))).collect(),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod error;
 mod host_path;
 mod key;
 mod mount_table;
+mod ownership;
 pub mod paths;
 mod sub_path;
 
@@ -24,8 +25,8 @@ pub use error::VolumeError;
 pub use key::environment_key;
 
 use crate::{
-    convert::{self, FileVolume, Medium, NodeFacts, SandboxFacts},
-    pod::{Attempt, Container, ContainerName, Pod, PodUid, quantity::Quantity},
+    convert::{self, ClaimDirectories, FileVolume, Medium, NodeFacts, SandboxFacts},
+    pod::{Attempt, Confidential, Container, ContainerName, Pod, PodUid, quantity::Quantity},
 };
 use error::{Io, Place};
 use k8s_openapi::api::core::v1 as api;
@@ -48,6 +49,8 @@ const SETGID: u32 = 0o2000;
 const HOSTS_FILE: u32 = 0o644;
 /// Bytes of a seccomp profile that are read; one that is longer is cut short, and then no JSON.
 const MAX_SECCOMP_PROFILE: u64 = 1 << 20;
+/// Bytes of a Docker configuration that are read, likewise.
+const MAX_CONFIG: u64 = 1 << 20;
 /// Any user of the container writes its last words.
 const TERMINATION_LOG: u32 = 0o666;
 
@@ -99,6 +102,20 @@ impl VolumeManager {
         Ok(())
     }
 
+    /// Gives what claims hold to the pod's `fsGroup`, as `fsGroupChangePolicy` says. To be called before the
+    /// pod's first container is made.
+    pub fn own_claims(&self, pod: &Pod, claims: &ClaimDirectories) -> Result<(), VolumeError> {
+        let context = pod.spec.security_context.as_ref();
+        let on_root_mismatch = context.and_then(|c| c.fs_group_change_policy.as_deref()) == Some("OnRootMismatch");
+        for (name, directory) in claims {
+            let place = &Place::of(&pod.key).volume(name);
+            if let Some(group) = fs_group(pod, place)? {
+                ownership::give(directory, group, on_root_mismatch, place)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Brings the volumes that are written here to what they should be `now`; containers see each change
     /// as a whole. What is right already is not touched.
     pub fn write_files(&self, pod: &Pod, files: &[FileVolume], now: jiff::Timestamp) -> Result<(), VolumeError> {
@@ -131,6 +148,7 @@ impl VolumeManager {
         container: &Container,
         sandbox: &SandboxFacts<'_>,
         attempt: Attempt,
+        claims: &ClaimDirectories,
         node: &NodeFacts,
     ) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key);
@@ -150,7 +168,7 @@ impl VolumeManager {
         if convert::termination_message_path(container).is_some() {
             self.new_termination_log(pod, container, attempt, place)?;
         }
-        for sub_path in convert::sub_paths(pod, container, sandbox, node)? {
+        for sub_path in convert::sub_paths(pod, container, sandbox, claims, node)? {
             let place = &place.volume(&sub_path.volume);
             sub_path::bind(&sub_path, place)?;
         }
@@ -191,6 +209,24 @@ impl VolumeManager {
             Ok(text)
         };
         read().map_err(|error: io::Error| format!("{}: {error}", path.display()))
+    }
+
+    /// `<root-dir>/config.json`, a Docker configuration that says who pulls from which registry; `None` if
+    /// there is none.
+    pub fn registry_config(&self) -> Result<Option<Confidential>, VolumeError> {
+        let path = self.root.join("config.json");
+        let place = &Place::none();
+        let failed = place.io("read", &path);
+        let file = match OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        let mut bytes = Vec::new();
+        match file.take(MAX_CONFIG).read_to_end(&mut bytes) {
+            Ok(_) => Ok(Some(Confidential::new(bytes))),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its
@@ -258,11 +294,7 @@ impl VolumeManager {
         place: &Place,
     ) -> Result<(), VolumeError> {
         let path = paths::empty_dir(&self.root, &pod.uid, name).map_err(place.name())?;
-        let group = pod.spec.security_context.as_ref().and_then(|c| c.fs_group);
-        let group = match group.map(u32::try_from).transpose() {
-            Ok(group) => group,
-            Err(_) => return Err(VolumeError::Group { place: place.clone(), group: group.unwrap_or_default() }),
-        };
+        let group = fs_group(pod, place)?;
         match source.medium.as_deref().unwrap_or_default() {
             "" => make_empty_dir(&path, group, place),
             "Memory" => {
@@ -295,6 +327,11 @@ impl VolumeManager {
         }
         Ok(())
     }
+}
+
+fn fs_group(pod: &Pod, place: &Place) -> Result<Option<u32>, VolumeError> {
+    let Some(group) = pod.spec.security_context.as_ref().and_then(|c| c.fs_group) else { return Ok(None) };
+    u32::try_from(group).map(Some).map_err(|_| VolumeError::Group { place: place.clone(), group })
 }
 
 /// A directory with its parents, for the daemon alone.

@@ -39,7 +39,14 @@ impl Room {
     fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
         let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
         let sandbox = SandboxFacts { id: &ContainerId::new("s"), ips: &ips };
-        self.manager().prepare_container(pod, &pod.containers[index], &sandbox, Attempt(attempt), &self.node())
+        self.manager().prepare_container(
+            pod,
+            &pod.containers[index],
+            &sandbox,
+            Attempt(attempt),
+            &ClaimDirectories::new(),
+            &self.node(),
+        )
     }
     fn empty_dir(&self, name: &str) -> PathBuf {
         self.path(&format!("root/pods/u1/volumes/kubernetes.io~empty-dir/{name}"))

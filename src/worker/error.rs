@@ -35,6 +35,9 @@ pub enum SyncError {
         /// Its owner.
         id: String,
     },
+    /// Who may pull an image can not be told.
+    #[error("the credentials for the pull can not be read")]
+    Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A lifecycle hook failed.
     #[error("the lifecycle hook failed")]
     Hook(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -5,8 +5,8 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert::{self, ContainerFacts, ConvertError, FileVolumes},
-    engine::{ContainerCreateBody, Engine, EngineError, ImageDetails},
+    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, FileVolumes},
+    engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
     probe::{HandlerTarget, Hook, InvalidHandler},
@@ -154,16 +154,50 @@ impl<E: Engine> Task<E> {
     async fn pull(&self, image: &ImageRef) -> Result<ImageDetails, SyncError> {
         self.journal().pulling(image);
         let began = self.shared.clock.now();
-        self.shared.engine.image_pull(image.as_str()).await.map_err(self.failed())?;
+        let credentials = self.credentials(image).await?;
+        self.pull_as(image, &credentials).await.map_err(self.failed())?;
         let details = self.shared.engine.image_inspect(image.as_str()).await.map_err(self.failed())?;
         self.journal().pulled(image, self.shared.clock.now().since(began));
         Ok(details)
+    }
+
+    /// As whom to pull, one after the other.
+    async fn credentials(&self, image: &ImageRef) -> Result<Vec<RegistryAuth>, SyncError> {
+        let Some(pod) = &self.pod else { return Ok(Vec::new()) };
+        let node = self.on_disk(|volumes| Ok(volumes.registry_config())).await?;
+        let node = node.map_err(|error| SyncError::Credentials(Box::new(error)))?;
+        let found = convert::pull_secrets(pod, image, &self.shared.facts().objects, node.as_ref())
+            .map_err(|error| SyncError::Credentials(Box::new(error)))?;
+        if !found.missing.is_empty() {
+            self.journal().no_pull_secret(image, &found.missing);
+        }
+        Ok(found.credentials)
+    }
+
+    /// Pulls as the first of these that the registry lets, or as anybody; the last error.
+    async fn pull_as(&self, image: &ImageRef, credentials: &[RegistryAuth]) -> Result<(), EngineError> {
+        let Some((last, others)) = credentials.split_last() else {
+            return self.shared.engine.image_pull(image.as_str(), None).await;
+        };
+        for auth in others {
+            match self.shared.engine.image_pull(image.as_str(), Some(auth)).await {
+                // Another user may be let where this one is not; an engine that does not answer is everybody's.
+                Err(error) if !error.is_doubtful() => {}
+                done => return done,
+            }
+        }
+        self.shared.engine.image_pull(image.as_str(), Some(last)).await
     }
 
     async fn create_sandbox(&self, attempt: Attempt) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
         let (prepared, files, now) = (pod.clone(), self.files()?, self.shared.clock.wall());
         self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now)).await?;
+        let claims = self.claims(convert::claims_of_group(&pod, &self.shared.facts())).await?;
+        if !claims.is_empty() {
+            let owned = pod.clone();
+            self.on_disk(move |volumes| volumes.own_claims(&owned, &claims)).await?;
+        }
         if self.shared.facts().pause_image.is_empty() {
             self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
         }
@@ -184,6 +218,22 @@ impl<E: Engine> Task<E> {
         }
     }
 
+    /// Where the Docker volumes of claims lie, which are made if need be. One that is elsewhere is left out.
+    async fn claims(&self, claims: Vec<ClaimVolume>) -> Result<ClaimDirectories, SyncError> {
+        let mut found = ClaimDirectories::new();
+        for ClaimVolume { volume, name, labels } in claims {
+            let made = self.shared.engine.volume_create(&name, labels).await.map_err(self.failed())?;
+            match made.directory {
+                Some(directory) => drop(found.insert(volume, directory)),
+                None => tracing::warn!(
+                    pod = %self.key, uid = %self.uid, volume, "Docker volume {name} is no directory of the engine's own: \
+                     fsGroup and subPath can not be kept there"
+                ),
+            }
+        }
+        Ok(found)
+    }
+
     async fn create_container(
         &self,
         name: &ContainerName,
@@ -197,9 +247,10 @@ impl<E: Engine> Task<E> {
         let facts = self.shared.facts();
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
         let profile = convert::seccomp_profile(pod, container);
+        let claims = self.claims(convert::claims_in_parts(pod, container, &facts)).await?;
         let seccomp_profile = self
             .on_disk(move |volumes| {
-                volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &known)?;
+                volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &claims, &known)?;
                 Ok(profile.map(|profile| volumes.seccomp_profile(&profile)))
             })
             .await?;

@@ -142,6 +142,15 @@ impl<'a> Subject<'a> {
         self.of_image(self.normal(reason::PULLING, format!("Pulling image \"{image}\"")), image);
     }
 
+    /// Says that a pull goes on without some of the pod's secrets.
+    pub(super) fn no_pull_secret(&self, image: &'a ImageRef, missing: &[String]) {
+        let message = format!(
+            "Unable to retrieve some image pull secrets ({}); attempting to pull the image may not succeed.",
+            missing.join(", ")
+        );
+        self.of_image(self.warning(reason::FAILED_TO_RETRIEVE_IMAGE_PULL_SECRET, message), image);
+    }
+
     /// Says that a pull has succeeded.
     pub(super) fn pulled(&self, image: &'a ImageRef, took: Duration) {
         let message = format!("Successfully pulled image \"{image}\" in {:.3}s", took.as_secs_f64());

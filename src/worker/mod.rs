@@ -126,7 +126,7 @@ impl<E: Engine> Shared<E> {
             SandboxImage::Named(reference) => match self.engine.image_inspect(reference).await {
                 Ok(image) => image.id,
                 Err(error) if error.is_not_found() => {
-                    self.engine.image_pull(reference).await?;
+                    self.engine.image_pull(reference, None).await?;
                     self.engine.image_inspect(reference).await?.id
                 }
                 Err(error) => return Err(error),

@@ -57,7 +57,7 @@ impl Bare {
         let sandbox = SandboxFacts { id: &id, ips: &ips };
         for container in &pod.containers {
             let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
-            volumes.prepare_container(pod, container, &sandbox, first, &self.facts).unwrap();
+            volumes.prepare_container(pod, container, &sandbox, first, &Default::default(), &self.facts).unwrap();
             let found = ContainerFacts { sandbox, image, seccomp_profile: None };
             let body = convert::container_body(pod, container, &found, first, None, &self.facts).unwrap();
             let id = self.engine.create(&convert::container_name(pod, &container.name, first), body).await.unwrap();

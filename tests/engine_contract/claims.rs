@@ -9,12 +9,16 @@ use crate::{
     stage::{IMAGE, Program, Stage, joined, with_host_port, with_memory},
     support::eventually,
 };
+use bollard::models::{HostConfig, Mount, MountType, MountVolumeOptions};
 use kubelet_lite::engine::{
-    Engine, EngineAction, EngineError, EngineState, MANAGED_BY_LABEL,
+    Engine, EngineAction, EngineError, EngineState, MANAGED_BY_LABEL, RegistryAuth,
     archive::{LayerEntry, image_archive},
     pause,
 };
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 use tokio::time::{Instant, timeout};
 
 const S: Duration = Duration::from_secs(1);
@@ -419,8 +423,52 @@ pub async fn a_bad_archive_is_refused<E: Engine + Clone>(stage: Stage<E>) {
 
 pub async fn an_image_that_can_not_be_had_is_an_error<E: Engine + Clone>(stage: Stage<E>) {
     // Nothing listens on port 1 of the loopback.
-    let pulled = stage.engine.image_pull("127.0.0.1:1/nothing:1").await;
+    let pulled = stage.engine.image_pull("127.0.0.1:1/nothing:1", None).await;
     assert!(matches!(pulled, Err(EngineError::Refused { .. } | EngineError::NotFound { .. })), "{pulled:?}");
+}
+
+pub async fn a_named_volume_is_kept_as_it_was_made<E: Engine + Clone>(stage: Stage<E>) {
+    let name = stage.name("volume");
+    let labels = |value: &str| BTreeMap::from([("l".to_owned(), value.to_owned())]);
+    let made = stage.engine.volume_create(&name, labels("first")).await.unwrap();
+    assert_eq!(made.labels, labels("first"));
+    if stage.real {
+        assert!(made.directory.as_ref().is_some_and(|directory| directory.is_dir()), "{made:?}");
+    }
+    // Asked for again, also with other labels, it is the same.
+    assert_eq!(stage.engine.volume_create(&name, labels("second")).await.unwrap(), made);
+    // Neither the end of a container that mounts it nor its removal with volumes takes it away.
+    let mut body = stage.body(Program::Brief);
+    let mount = Mount {
+        target: Some("/data".to_owned()),
+        source: Some(name.clone()),
+        typ: Some(MountType::VOLUME),
+        volume_options: Some(MountVolumeOptions { labels: Some([].into()), ..MountVolumeOptions::default() }),
+        ..Mount::default()
+    };
+    body.host_config = Some(HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() });
+    let id = stage.engine.create(&stage.name("user"), body).await.unwrap();
+    stage.engine.start(&id).await.unwrap();
+    stage.ended(&id).await;
+    stage.engine.remove(&id).await.unwrap();
+    assert_eq!(stage.engine.volume_create(&name, labels("third")).await.unwrap(), made);
+}
+
+/// A private image is pulled by who may, and by nobody else. The engine's words do not have the password.
+pub async fn a_private_image_is_pulled_by_who_may<E: Engine>(engine: &E, image: &str, (user, password): (&str, &str)) {
+    let auth = |password: &str| RegistryAuth {
+        username: user.to_owned(),
+        password: password.to_owned(),
+        identity_token: None,
+    };
+    for who in [None, Some(auth("wrong-4711"))] {
+        let refused = engine.image_pull(image, who.as_ref()).await.unwrap_err();
+        assert!(matches!(refused, EngineError::Refused { .. } | EngineError::NotFound { .. }), "{refused:?}");
+        assert!(!format!("{refused} {refused:?}").contains("4711"), "{refused:?}");
+        assert!(engine.image_inspect(image).await.unwrap_err().is_not_found());
+    }
+    engine.image_pull(image, Some(&auth(password))).await.unwrap();
+    engine.image_inspect(image).await.unwrap();
 }
 
 pub async fn the_pause_image_makes_a_sandbox<E: Engine + Clone>(stage: Stage<E>) {

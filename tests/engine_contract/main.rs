@@ -73,6 +73,7 @@ claims! {
     images_are_known_by_tag_and_id,
     a_bad_archive_is_refused,
     an_image_that_can_not_be_had_is_an_error,
+    a_named_volume_is_kept_as_it_was_made,
     the_pause_image_makes_a_sandbox,
     a_command_has_an_exit_code_and_output,
     all_of_a_commands_output_comes,
@@ -81,6 +82,16 @@ claims! {
     a_killed_command_ends_with_137,
     a_command_ends_with_its_container,
     a_command_needs_a_running_container,
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_fakes_private_images_are_pulled_by_who_may() {
+    let stage = fake_stage("private");
+    let (username, password) = (String::from("ann"), String::from("wert-8251"));
+    let only = kubelet_lite::engine::RegistryAuth { username, password, identity_token: None };
+    stage.engine.publish_private_image("registry.test/private:1", only);
+    let user = ("ann", "wert-8251");
+    claims::a_private_image_is_pulled_by_who_may(&stage.engine, "registry.test/private:1", user).await;
 }
 
 fn fake_stage(claim: &str) -> Stage<FakeEngine> {

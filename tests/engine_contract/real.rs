@@ -2,7 +2,10 @@
 
 use crate::{
     stage::{INSTANCE, Program, Stage, with_host_port},
-    support::{DockerdOptions, PrivateDockerd, eventually, images},
+    support::{
+        DockerdOptions, PrivateDockerd, eventually, images,
+        registry::{self, Registry},
+    },
 };
 use bollard::models::HostConfig;
 use futures_util::StreamExt;
@@ -158,6 +161,16 @@ async fn the_pause_program_reaps_what_the_pod_leaves() {
     assert!(rss < 64, "{rss} kB");
     stage.engine.stop(&sandbox, 600 * S).await.unwrap();
     assert_eq!(stage.inspect(&sandbox).await.exit_code, 0);
+}
+
+#[tokio::test]
+async fn private_images_are_pulled_by_who_may() {
+    let Some(dockerd) = PrivateDockerd::start().await else { return };
+    let stage = stage(&dockerd).await;
+    let registry = Registry::start(&dockerd.scratch()).await;
+    let image = registry.image("private:1");
+    dockerd.publish(images::BUSYBOX, &image, registry::USER).await;
+    crate::claims::a_private_image_is_pulled_by_who_may(&stage.engine, &image, registry::USER).await;
 }
 
 #[tokio::test]

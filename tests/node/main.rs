@@ -16,6 +16,7 @@ mod life;
 mod node;
 mod objects;
 mod ports;
+mod pulls;
 mod signals;
 mod status;
 mod stories;

@@ -4,9 +4,9 @@
 use futures_util::stream::BoxStream;
 use kubelet_lite::engine::{
     Bytes, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ExecDetails, ImageDetails, fake::FakeEngine,
+    ExecDetails, ImageDetails, RegistryAuth, VolumeDetails, fake::FakeEngine,
 };
-use std::{future::Future, time::Duration};
+use std::{collections::BTreeMap, future::Future, time::Duration};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -91,8 +91,12 @@ impl Engine for Limited {
         within("image inspect", READ, self.0.image_inspect(reference)).await
     }
 
-    async fn image_pull(&self, reference: &str) -> Result<()> {
-        within("image pull", PULL, self.0.image_pull(reference)).await
+    async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {
+        within("volume create", CHANGE, self.0.volume_create(name, labels)).await
+    }
+
+    async fn image_pull(&self, reference: &str, auth: Option<&RegistryAuth>) -> Result<()> {
+        within("image pull", PULL, self.0.image_pull(reference, auth)).await
     }
 
     async fn image_load(&self, archive: Vec<u8>) -> Result<()> {

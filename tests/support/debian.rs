@@ -39,6 +39,11 @@ fn run(command: &mut Command) {
 pub struct Files(BTreeMap<String, (u32, Vec<u8>)>);
 
 impl Unpacked {
+    /// Where a file of the packages lies now.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path.trim_start_matches('/'))
+    }
+
     /// A program or library of the packages, at its own place, with all libraries it is linked with.
     pub fn linked(&self, path: &str, files: &mut Files) {
         let file = self.0.join(path.trim_start_matches('/'));

@@ -1,6 +1,7 @@
 //! A Docker Engine that belongs to one test: own socket, data, containerd and bridge.
 
 use super::{PATIENCE, eventually, images, leftovers, say};
+use base64::Engine as _;
 use kubelet_lite::engine::docker::DockerEngine;
 use nix::{
     sys::signal::{Signal, kill},
@@ -194,11 +195,16 @@ impl PrivateDockerd {
 
     /// [`Self::request`] with the answer's bytes, for logs and archives.
     pub async fn request_bytes(&self, method: &str, path: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
+        self.request_with(method, path, "", body).await
+    }
+
+    /// [`Self::request_bytes`] with more lines of the request's head, each with its end.
+    async fn request_with(&self, method: &str, path: &str, head: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
         let body = body.map(ToString::to_string).unwrap_or_default();
         let mut stream = UnixStream::connect(self.dir.join("docker.sock")).await.ok()?;
         // HTTP/1.0 answers are neither chunked nor kept open.
         let head = format!(
-            "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\n{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all((head + &body).as_bytes()).await.ok()?;
@@ -207,6 +213,21 @@ impl PrivateDockerd {
         let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
         let status = std::str::from_utf8(&answer[..end]).ok()?.split_whitespace().nth(1)?.parse().ok()?;
         Some((status, answer.split_off(end + 4)))
+    }
+
+    /// Gives an image another name, pushes it there as `user`, and takes that name away again.
+    pub async fn publish(&self, image: &str, reference: &str, (user, password): (&str, &str)) {
+        let (repository, tag) = reference.rsplit_once(':').expect("a tag");
+        let path = format!("/images/{image}/tag?repo={repository}&tag={tag}");
+        assert_eq!(self.request("POST", &path, None).await.expect("an answer").0, 201);
+        let auth = serde_json::json!({ "username": user, "password": password }).to_string();
+        let auth = base64::engine::general_purpose::URL_SAFE.encode(auth);
+        let path = format!("/images/{repository}/push?tag={tag}");
+        let pushed = self.request_with("POST", &path, &format!("X-Registry-Auth: {auth}\r\n"), None).await;
+        let (status, said) = pushed.expect("an answer");
+        let said = String::from_utf8_lossy(&said);
+        assert!(status == 200 && !said.contains("\"error\""), "{status} {said}");
+        assert_eq!(self.request("DELETE", &format!("/images/{reference}"), None).await.expect("an answer").0, 200);
     }
 
     /// What a container wrote, both streams together.

@@ -11,6 +11,7 @@ pub mod debian;
 pub mod dockerd;
 pub mod images;
 mod leftovers;
+pub mod registry;
 
 pub use dockerd::{DockerdOptions, PrivateDockerd};
 

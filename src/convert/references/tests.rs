@@ -152,7 +152,7 @@ fn a_path_made_of_a_secret_is_not_shown() {
     let sandbox = SandboxFacts { id: &id, ips: &IPS };
     let of = |path: &str| {
         let pod = pod_with(path);
-        sub_paths(&pod, &pod.containers[0], &sandbox, &node())
+        sub_paths(&pod, &pod.containers[0], &sandbox, &Default::default(), &node())
     };
     let found = of("x/$(T)").unwrap();
     assert_eq!((found[0].path.to_str(), found[0].shown.as_str()), (Some("x/hunter2"), "x/$(T)"));

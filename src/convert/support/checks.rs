@@ -128,30 +128,6 @@ pub(super) fn restart_action(written: &Written<'_>, found: &mut Vec<FieldVerdict
     }
 }
 
-/// What a Docker volume can not do for a claim depends on how it is used.
-pub(super) fn claim(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    let volume = written.path.strip_suffix(".persistentVolumeClaim").map(pointer);
-    let name = volume.and_then(|path| written.pod.pointer(&format!("{path}/name"))).and_then(Value::as_str);
-    let mut mounts = ["containers", "initContainers"]
-        .into_iter()
-        .filter_map(|list| written.pod.pointer(&format!("/spec/{list}"))?.as_array())
-        .flatten()
-        .filter_map(|container| container.get("volumeMounts")?.as_array())
-        .flatten();
-    let is_given = |mount: &Value, field: &str| mount.get(field).and_then(Value::as_str).is_some_and(|t| !t.is_empty());
-    let in_parts = mounts.any(|mount| {
-        mount.get("name").and_then(Value::as_str) == name
-            && (is_given(mount, "subPath") || is_given(mount, "subPathExpr"))
-    });
-    if in_parts {
-        found
-            .push(written.verdict(Refused, "a part of its volume (subPath) is not mounted yet; mount the whole of it"));
-    } else if written.pod.pointer("/spec/securityContext/fsGroup").is_some() {
-        let reason = "its volume is root's at first: fsGroup does not own it; chown it in an init container";
-        found.push(written.verdict(Approximated, reason));
-    }
-}
-
 pub(super) fn medium(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if text(written) != "Memory" {
         found.push(written.verdict(Refused, "huge pages are not mounted yet; write Memory, or remove it"));

@@ -83,7 +83,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.hostnameOverride", OK),
     (
         "spec.imagePullSecrets",
-        Always(Warned, "Secrets are not used for pulls yet: images that need them must be on the node already"),
+        Always(
+            Honoured,
+            "Secrets of the type dockerconfigjson or dockercfg; `<root-dir>/config.json` counts for all pods",
+        ),
     ),
     ("spec.initContainers", Inside),
     ("spec.initContainers[]", Inside),
@@ -133,7 +136,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.securityContext.fsGroup", OK),
     (
         "spec.securityContext.fsGroupChangePolicy",
-        Always(Honoured, "has no effect on emptyDir and hostPath, as on a kubelet"),
+        Always(Honoured, "counts for claims; has no effect on other volumes, as on a kubelet"),
     ),
     ("spec.securityContext.runAsGroup", OK),
     ("spec.securityContext.runAsNonRoot", NON_ROOT),
@@ -169,7 +172,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].env[].valueFrom.secretKeyRef", OK),
     ("spec.containers[].envFrom", OK),
     ("spec.containers[].image", OK),
-    ("spec.containers[].imagePullPolicy", OK),
+    (
+        "spec.containers[].imagePullPolicy",
+        Always(Honoured, "where Always can not pull, the image on the node is used, and an event says so"),
+    ),
     ("spec.containers[].lifecycle", Inside),
     ("spec.containers[].lifecycle.postStart", HOOK),
     ("spec.containers[].lifecycle.preStop", HOOK),
@@ -279,9 +285,9 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].nfs", STORAGE),
     (
         "spec.volumes[].persistentVolumeClaim",
-        Depends(
-            "a Docker volume, kept when the pod is gone; fsGroup does not own it, and subPath of it is refused",
-            checks::claim,
+        Always(
+            Honoured,
+            "a Docker volume, kept when the pod is gone; of one of another driver no subPath can be mounted, and fsGroup does not own it",
         ),
     ),
     ("spec.volumes[].photonPersistentDisk", STORAGE),

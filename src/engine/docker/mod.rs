@@ -10,21 +10,21 @@ mod transport;
 
 use super::{
     COPY_LIMIT, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent,
-    EngineVersion, ExecDetails, ImageDetails, MANAGED_BY_LABEL, archive::follow,
+    EngineVersion, ExecDetails, ImageDetails, MANAGED_BY_LABEL, RegistryAuth, VolumeDetails, archive::follow,
 };
 use crate::time::Clock;
 use bollard::{
     Docker, body_full,
     errors::Error,
     exec::{StartExecOptions, StartExecResults},
-    models::ExecConfig,
+    models::{ExecConfig, VolumeCreateRequest},
     query_parameters as query,
 };
 use futures_util::stream::{self, BoxStream, Stream, StreamExt};
 use hyper::body::Bytes;
 use serde_json::json;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -351,11 +351,23 @@ impl Engine for DockerEngine {
         narrow::image(answer).map_err(protocol(&operation))
     }
 
-    async fn image_pull(&self, reference: &str) -> Result<()> {
+    async fn image_pull(&self, reference: &str, auth: Option<&RegistryAuth>) -> Result<()> {
         let operation = on_image("image pull", reference)?;
         let from = narrow::with_tag(reference);
         let options = query::CreateImageOptionsBuilder::default().from_image(&from).build();
-        drain(&operation, PULL_PROGRESS_LIMIT, self.docker.create_image(Some(options), None, None)).await
+        drain(&operation, PULL_PROGRESS_LIMIT, self.docker.create_image(Some(options), None, auth.map(Into::into)))
+            .await
+    }
+
+    async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {
+        let operation = on_container("volume create", name)?;
+        let request = VolumeCreateRequest {
+            name: Some(name.to_owned()),
+            labels: Some(labels.into_iter().collect()),
+            ..VolumeCreateRequest::default()
+        };
+        let volume = self.short(&operation, CHANGE_LIMIT, self.docker.create_volume(request)).await?;
+        Ok(narrow::volume(volume))
     }
 
     async fn image_load(&self, archive: Vec<u8>) -> Result<()> {

@@ -2,11 +2,14 @@
 
 use crate::engine::{
     ContainerDetails, ContainerSummary, EngineAction, EngineError, EngineEvent, EngineState, EngineVersion,
-    ExecDetails, ImageDetails,
+    ExecDetails, ImageDetails, VolumeDetails,
 };
-use bollard::{errors::Error, models};
+use bollard::{
+    errors::Error,
+    models::{self, Volume},
+};
 use serde::Deserialize;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 /// What an answer can not be without.
 fn required<T>(value: Option<T>, what: &str) -> Result<T, String> {
@@ -272,6 +275,15 @@ pub(super) fn is_container_name(name: &str) -> bool {
 pub(super) fn is_image_reference(reference: &str) -> bool {
     reference.chars().all(|c| c.is_ascii_alphanumeric() || "._-/:@".contains(c))
         && reference.split('/').all(|part| !part.trim_matches('.').is_empty())
+}
+
+/// Only what lies on the engine's own disk is there while nobody uses it.
+pub(super) fn volume(volume: Volume) -> VolumeDetails {
+    let is_plain = volume.driver == "local" && volume.options.is_empty();
+    VolumeDetails {
+        directory: is_plain.then(|| PathBuf::from(volume.mountpoint)),
+        labels: volume.labels.into_iter().collect(),
+    }
 }
 
 /// `reference` with the tag `latest` if it has neither tag nor digest: a pull without a tag would

@@ -127,7 +127,7 @@ async fn an_engine_that_says_nothing_times_out() {
     assert_eq!(engine.inspect("web").await, Err(timeout("inspect web", 30)));
     assert_eq!(engine.start("web").await, Err(timeout("start web", 120)));
     assert_eq!(engine.stop("web", Duration::from_secs(600)).await, Err(timeout("stop web", 660)));
-    assert_eq!(engine.image_pull("web").await, Err(timeout("image pull web", 60)));
+    assert_eq!(engine.image_pull("web", None).await, Err(timeout("image pull web", 60)));
     assert_eq!(engine.events().await.map(drop), Err(timeout("events", 30)));
 }
 
@@ -136,7 +136,7 @@ async fn errors_inside_a_good_stream_are_found() {
     let body =
         "{\"status\":\"Pulling\"}\r\n{\"errorDetail\":{\"message\":\"no space left\"},\"error\":\"no space left\"}\r\n";
     let (_dir, engine, asked) = answer_once(&http("200 OK", body));
-    let error = engine.image_pull("docker.io/library/web").await.unwrap_err();
+    let error = engine.image_pull("docker.io/library/web", None).await.unwrap_err();
     assert_eq!(error.to_string(), "image pull docker.io/library/web: refused: no space left");
     let asked = asked.await.unwrap();
     assert!(asked.contains("fromImage=docker.io%2Flibrary%2Fweb%3Alatest"), "{asked}");

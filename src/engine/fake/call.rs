@@ -8,10 +8,11 @@ use super::{
 };
 use crate::engine::{
     Bytes, ContainerCreateBody, ContainerDetails, ContainerSummary, Engine, EngineError, EngineEvent, EngineVersion,
-    ExecDetails, ImageDetails,
+    ExecDetails, ImageDetails, RegistryAuth, VolumeDetails,
 };
 use futures_util::stream::{self, BoxStream, StreamExt};
 use std::{
+    collections::BTreeMap,
     future::{Future, pending},
     time::Duration,
 };
@@ -206,9 +207,10 @@ impl Engine for FakeEngine {
         self.call(Verb::ImageInspect, reference, move |world| world.images.inspect(&wanted)).await
     }
 
-    async fn image_pull(&self, reference: &str) -> Result<()> {
-        let wanted = reference.to_owned();
-        let pull = self.call(Verb::ImagePull, reference, move |world| Ok(world.images.pull(&wanted))).await?;
+    async fn image_pull(&self, reference: &str, auth: Option<&RegistryAuth>) -> Result<()> {
+        let (wanted, auth) = (reference.to_owned(), auth.cloned());
+        let pull =
+            self.call(Verb::ImagePull, reference, move |world| Ok(world.images.pull(&wanted, auth.as_ref()))).await?;
         // A pull ends with its caller, unlike everything else.
         self.unless_crashed(tokio::time::sleep(pull.takes)).await;
         let image = pull.result?;
@@ -220,6 +222,11 @@ impl Engine for FakeEngine {
         world.images.add(reference, image);
         world.note_engine(reference, What::ImageAdded);
         Ok(())
+    }
+
+    async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {
+        let wanted = name.to_owned();
+        self.call(Verb::VolumeCreate, name, move |world| Ok(world.volume(&wanted, labels))).await
     }
 
     async fn image_load(&self, archive: Vec<u8>) -> Result<()> {

@@ -26,6 +26,7 @@ pub enum Verb {
     ImageInspect,
     ImagePull,
     ImageLoad,
+    VolumeCreate,
 }
 
 impl Verb {
@@ -66,6 +67,7 @@ impl fmt::Display for Verb {
             Self::ImageInspect => "image inspect",
             Self::ImagePull => "image pull",
             Self::ImageLoad => "image load",
+            Self::VolumeCreate => "volume create",
         })
     }
 }

@@ -4,7 +4,7 @@ use super::{
     fault::Verb,
     world::{not_found, refused},
 };
-use crate::engine::{EngineError, ImageDetails, archive::follow};
+use crate::engine::{EngineError, ImageDetails, RegistryAuth, archive::follow};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::{
@@ -19,6 +19,8 @@ use std::{
 pub(super) struct Pull {
     pub takes: Duration,
     pub result: Result<ImageDetails, EngineError>,
+    /// Who alone may pull it; anybody if absent.
+    pub only: Option<RegistryAuth>,
 }
 
 #[derive(Default)]
@@ -65,9 +67,17 @@ impl Images {
         self.by_id.remove(&id);
     }
 
-    pub fn pull(&self, reference: &str) -> Pull {
-        self.registry.get(&familiar(reference)).cloned().unwrap_or_else(|| Pull {
+    pub fn pull(&self, reference: &str, auth: Option<&RegistryAuth>) -> Pull {
+        let published = self.registry.get(&familiar(reference));
+        if let Some(only) = published.and_then(|pull| pull.only.as_ref()).filter(|only| auth != Some(only)) {
+            let words =
+                if auth.is_some() { "unauthorized: authentication required" } else { "no basic auth credentials" };
+            let denied = refused(Verb::ImagePull, reference, 500, words.to_owned());
+            return Pull { takes: Duration::ZERO, result: Err(denied), only: Some(only.clone()) };
+        }
+        published.cloned().unwrap_or_else(|| Pull {
             takes: Duration::ZERO,
+            only: None,
             result: Err(not_found(
                 Verb::ImagePull,
                 reference,

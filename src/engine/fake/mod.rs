@@ -26,7 +26,7 @@ pub use exec::ExecBehaviour;
 pub use fault::{Call, Effect, Fault, Verb, internal_error, timeout, unavailable};
 pub use world::{HistoryEntry, What};
 
-use super::{EngineError, EngineVersion, ImageDetails};
+use super::{EngineError, EngineVersion, ImageDetails, RegistryAuth};
 use crate::time::Clock;
 use image::Pull;
 use std::{
@@ -155,12 +155,18 @@ impl FakeEngine {
     /// Lets pulls of `reference` succeed after `takes`. What nobody publishes is not found.
     pub fn publish_image(&self, reference: &str, takes: Duration) {
         let result = Ok(ImageDetails::default());
-        self.engine.world().images.publish(reference, Pull { takes, result });
+        self.engine.world().images.publish(reference, Pull { takes, result, only: None });
     }
 
     /// Lets pulls of `reference` fail after `takes`.
     pub fn fail_pulls(&self, reference: &str, takes: Duration, error: EngineError) {
-        self.engine.world().images.publish(reference, Pull { takes, result: Err(error) });
+        self.engine.world().images.publish(reference, Pull { takes, result: Err(error), only: None });
+    }
+
+    /// Lets pulls of `reference` succeed for this user alone.
+    pub fn publish_private_image(&self, reference: &str, only: RegistryAuth) {
+        let (takes, result) = (Duration::ZERO, Ok(ImageDetails::default()));
+        self.engine.world().images.publish(reference, Pull { takes, result, only: Some(only) });
     }
 
     /// What [`Engine::version`] answers from now on.

@@ -222,12 +222,12 @@ async fn pulls_take_their_time_and_end_with_their_caller() {
     let e = engine();
     e.publish_image("web:1", 30 * S);
     e.fail_pulls("broken", S, internal_error());
-    assert!(e.image_pull("nowhere").await.unwrap_err().is_not_found());
-    assert_eq!(e.image_pull("broken").await, Err(internal_error()));
-    assert!(tokio::time::timeout(S, e.image_pull("web:1")).await.is_err());
+    assert!(e.image_pull("nowhere", None).await.unwrap_err().is_not_found());
+    assert_eq!(e.image_pull("broken", None).await, Err(internal_error()));
+    assert!(tokio::time::timeout(S, e.image_pull("web:1", None)).await.is_err());
     tokio::time::sleep(60 * S).await;
     assert!(e.image_inspect("web:1").await.unwrap_err().is_not_found());
-    e.image_pull("web:1").await.unwrap();
+    e.image_pull("web:1", None).await.unwrap();
     assert_eq!(e.image_inspect("docker.io/library/web:1").await, e.image_inspect("web:1").await);
 }
 

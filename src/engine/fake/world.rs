@@ -9,7 +9,7 @@ use super::{
     image::Images,
 };
 use crate::{
-    engine::{EngineAction, EngineError, EngineEvent, EngineVersion},
+    engine::{EngineAction, EngineError, EngineEvent, EngineVersion, VolumeDetails},
     time::{Clock, Timestamp},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -93,6 +93,7 @@ pub(super) struct World {
     pub names: BTreeMap<String, u64>,
     pub made_containers: u64,
     pub images: Images,
+    volumes: BTreeMap<String, VolumeDetails>,
     pub taken_ports: Vec<super::container::HostPort>,
     pub stream: Stream,
     pub rule: Rule,
@@ -130,6 +131,7 @@ impl World {
             names: BTreeMap::new(),
             made_containers: 0,
             images: Images::default(),
+            volumes: BTreeMap::new(),
             taken_ports: Vec::new(),
             stream: Stream::default(),
             rule: Box::new(super::behaviour::default_rule),
@@ -144,6 +146,11 @@ impl World {
             made_timers: 0,
             wake,
         }
+    }
+
+    /// A named volume, made if there is none; it is nowhere on the node.
+    pub fn volume(&mut self, name: &str, labels: BTreeMap<String, String>) -> VolumeDetails {
+        self.volumes.entry(name.to_owned()).or_insert(VolumeDetails { directory: None, labels }).clone()
     }
 
     /// Wall-clock time of what is happening.
