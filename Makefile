@@ -20,6 +20,13 @@ DEMO ?= interactive
 
 deps := packaging/deps.sh
 build_deps := cc=build-essential
+# The C library of a release: musl, linked in, which is leaner (docs/packaging.md); LIBC=gnu is the system's.
+LIBC ?= musl
+musl := $(filter musl,$(LIBC))
+static := $(shell uname -m)-unknown-linux-musl
+release_deps := $(if $(musl),$(shell uname -m)-linux-musl-gcc=musl-tools)
+release_target := $(if $(musl),--target $(static))
+released := $(TARGET)/$(if $(musl),$(static)/)release
 demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
 # What the package is tested with, beside what it is built with.
 package_deps := lintian=lintian mmdebstrap=mmdebstrap systemd-analyze=systemd
@@ -60,7 +67,7 @@ test: deps lint doc doctest demo test-all test-deb ## everything CI runs; instal
 
 .PHONY: deps
 deps: ## install what tests need and this machine lacks (Debian packages; rustfmt and clippy)
-	@$(deps) $(build_deps) $(demo_deps) $(engine_deps) $(package_deps)
+	@$(deps) $(build_deps) $(release_deps) $(demo_deps) $(engine_deps) $(package_deps)
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy
 
 .PHONY: check
@@ -128,15 +135,15 @@ bench: ## what the daemon adds to the bare engine, as ratios; prints a table, ju
 .PHONY: release
 release:
 	$(call step,release build)
-	$(CARGO) build --locked --release
-	$(CARGO) run --locked --release --quiet --package kubelet-lite-manuals -- $(TARGET)/manuals
+	@$(deps) $(build_deps) $(release_deps)
+	@$(if $(musl),rustc --print target-libdir $(release_target) | xargs test -d || rustup target add $(static))
+	$(CARGO) build --locked --release $(release_target)
 
 .PHONY: deb
-deb: ## the Debian package, into target/debian; the same bytes from the same sources and compiler
-	@$(deps) $(build_deps)
-	@$(MAKE) release
+deb: release ## the Debian package, into target/debian; the same bytes from the same sources and compiler
 	$(call step,package)
-	packaging/deb/build.sh $(TARGET)/release/kubelet-lite $(TARGET)/manuals $(TARGET)/debian
+	$(CARGO) run --locked --release $(release_target) --quiet --package kubelet-lite-manuals -- $(TARGET)/manuals
+	packaging/deb/build.sh $(released)/kubelet-lite $(TARGET)/manuals $(TARGET)/debian
 
 .PHONY: test-deb
 test-deb: ## the package: lintian, files, life of an installation in a chroot (root)
@@ -184,9 +191,8 @@ bench-manifests: ## files judged in a second, and the time and memory of hostile
 	$(CARGO) bench --locked --bench manifests
 
 .PHONY: install
-install: ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local
-	$(CARGO) build --locked --release
-	install -D -m 755 $(TARGET)/release/kubelet-lite $(DESTDIR)$(prefix)/bin/kubelet-lite
+install: release ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local
+	install -D -m 755 $(released)/kubelet-lite $(DESTDIR)$(prefix)/bin/kubelet-lite
 	install -d -m 755 $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)/etc/kubernetes/manifests
 	sed 's|/usr/bin/kubelet-lite|$(prefix)/bin/kubelet-lite|' systemd/kubelet-lite.service \
 		>$(DESTDIR)$(prefix)/lib/systemd/system/kubelet-lite.service

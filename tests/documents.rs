@@ -88,6 +88,7 @@ fn links_lead_somewhere() {
         "docs/README.md",
         "docs/architecture.md",
         "docs/manifests.md",
+        "docs/packaging.md",
         "docs/probes.md",
         "docs/security.md",
         "docs/status.md",

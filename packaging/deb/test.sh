@@ -35,6 +35,18 @@ grep -q "exposure of $exposure" "$here/../../docs/security.md" || fail "docs/sec
 ! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users)|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|Root[A-Z].*|Bind.*Paths|TemporaryFileSystem)=' \
 	"$work/kubelet-lite.service" || fail "the unit has a mount namespace of its own"
 
+echo "-- make install, without the package"
+installed=$work/installed
+for round in first second; do
+	make --silent -C "$here/../.." install DESTDIR="$installed" prefix=/opt/kubelet-lite >/dev/null || fail "make install"
+	[ $round = second ] || echo '# mine' >>"$installed/etc/kubernetes/kubelet-lite.yaml"
+done
+grep -q '^# mine' "$installed/etc/kubernetes/kubelet-lite.yaml" || fail "make install has overwritten the configuration"
+[ -d "$installed/etc/kubernetes/manifests" ] || fail "make install makes no manifest directory"
+"$installed/opt/kubelet-lite/bin/kubelet-lite" --version | grep -q '^kubelet-lite ' || fail "make install installs no program"
+grep -q '^ExecStart=/opt/kubelet-lite/bin/kubelet-lite ' "$installed/opt/kubelet-lite/lib/systemd/system/kubelet-lite.service" ||
+	fail "the unit of make install starts another program"
+
 echo "-- packed again, elsewhere and later"
 TMPDIR=$work TZ=Asia/Tokyo "$here/build.sh" "$work/usr/bin/kubelet-lite" "$manuals" "$work/again" >/dev/null
 cmp "$package" "$work/again/$(basename "$package")" || fail "packing is not reproducible"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# vagrant.sh BOX PACKAGE: the machine that box.sh made in BOX as a Vagrant box, and with it: one node on which story.sh
-# is played, two on which pair.sh is, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
+# vagrant.sh BOX PACKAGE: the machine that box.sh made in BOX as a Vagrant box, and with it: two nodes on which pair.sh
+# is played, one on which story.sh is, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
 # that answers, and no network.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -34,7 +34,7 @@ quietly() {
 		exit 1
 	}
 }
-ssh_config() { vagrant ssh-config >"$run/ssh" 2>/dev/null; }
+ssh_config() { vagrant ssh-config "$@" >"$run/ssh" 2>"$run/log" || cat "$run/log" >&2; }
 reach() { echo "ssh -F $run/ssh node$1 sudo"; }
 
 forget_box
@@ -46,22 +46,25 @@ quietly vagrant box add --name "$BOX" "$run/node.box"
 rm "$run/box.img" "$run/node.box"
 echo "a box after $SECONDS s"
 
+began=$SECONDS
+quietly vagrant up
+ssh_config node1 node2
+echo "vagrant up: two nodes with the package after $((SECONDS - began)) s"
+NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" "$here/pair.sh" "$package" "$SHARE"
+quietly vagrant destroy --force
+
+began=$SECONDS
 quietly vagrant up --no-provision node1
-ssh_config
-echo "vagrant up: one node after $SECONDS s"
+ssh_config node1
+echo "vagrant up: one node, as it is, after $((SECONDS - began)) s"
 newer "$package" "$run/newer.deb"
+# Not by `vagrant up`, which would bring the shared directory's files.
 cat >"$run/power-on" <<-'POWER'
 	#!/bin/sh
-	# libvirt takes its time to see that a machine is off.
-	until vagrant status node1 | grep -q shutoff; do sleep 2; done
-	vagrant up --no-provision node1 >/dev/null 2>&1
+	until name=$(virsh -c qemu:///system list --state-shutoff --name | grep node1); do sleep 2; done
+	virsh -c qemu:///system start "$name" >/dev/null
 POWER
 chmod +x "$run/power-on"
 NODE=$(reach 1) POWER_ON=$run/power-on "$here/story.sh" "$package" "$run/newer.deb"
-
-echo "vagrant up: two nodes with the package"
-quietly vagrant up --provision
-ssh_config
-NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" "$here/pair.sh" "$package" "$SHARE"
 quietly vagrant destroy --force
 echo "vagrant destroy; all of it took $SECONDS s"
