@@ -5,6 +5,7 @@ use super::{
     refusal::Refusal,
     route::{Route, route},
     selector::{FieldSelector, LabelSelector},
+    watch,
 };
 use crate::{
     convert::NodeFacts,
@@ -15,50 +16,75 @@ use crate::{
     status::{PodPicture, api_pod},
     worker::{NodeSummary, Shared},
 };
-use hyper::{Method, StatusCode};
+use futures_util::stream::BoxStream;
+use hyper::{Method, StatusCode, body::Bytes};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::{path::Path, sync::Arc};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch::Receiver};
 
 /// What answers are made from.
 pub struct ApiState<E> {
     /// What all workers use: the engine, the facts, the events.
     pub shared: Arc<Shared<E>>,
     /// What the workers publish.
-    pub summary: watch::Receiver<NodeSummary>,
+    pub summary: Receiver<NodeSummary>,
     /// The latest look at the manifest directory.
-    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    pub snapshots: Receiver<Arc<Snapshot>>,
 }
 
 /// Status, type and body of an answer.
 pub(super) struct Answer {
     pub(super) code: StatusCode,
     pub(super) content_type: &'static str,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Body,
 }
+
+/// What is answered.
+pub(super) enum Body {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// What a watch tells, for as long as somebody listens.
+    Watch(BoxStream<'static, Bytes>),
+}
+
+/// Watches at a time.
+pub(super) const WATCHES: usize = 16;
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 impl<E: Engine> ApiState<E> {
-    /// The answer to a request.
-    pub(super) async fn answer(&self, method: &Method, path: &str, query: Option<&str>) -> Answer {
+    /// The answer to a request. A watch holds a place of `watches`.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        method: &Method,
+        path: &str,
+        query: Option<&str>,
+        watches: &Arc<Semaphore>,
+    ) -> Answer {
         let answered = match route(method, path, query) {
             Ok(Route::Health) => {
-                return Answer { code: StatusCode::OK, content_type: TEXT, body: b"ok".to_vec() };
+                return Answer { code: StatusCode::OK, content_type: TEXT, body: Body::Whole(b"ok".to_vec()) };
             }
             Ok(Route::Pods { namespace, labels, fields }) => self.pods(namespace.as_deref(), &labels, &fields).await,
+            Ok(Route::WatchPods(watched)) => match watches.clone().try_acquire_owned() {
+                Ok(place) => {
+                    let body = Body::Watch(watch::events(self.clone(), watched, place));
+                    return Answer { code: StatusCode::OK, content_type: JSON, body };
+                }
+                Err(_) => Err(Refusal::too_many("there are too many watches already")),
+            },
             Ok(Route::Pod { namespace, name }) => self.pod(&namespace, &name).await,
             Ok(Route::Events { namespace, fields }) => self.events(namespace.as_deref(), &fields),
             Ok(Route::Manifests) => to_json(&self.manifests()),
             Err(refusal) => Err(refusal),
         };
         match answered {
-            Ok(body) => Answer { code: StatusCode::OK, content_type: JSON, body },
+            Ok(body) => Answer { code: StatusCode::OK, content_type: JSON, body: Body::Whole(body) },
             Err(refusal) => {
-                let body = to_json(&refusal.to_status()).unwrap_or_default();
+                let body = Body::Whole(to_json(&refusal.to_status()).unwrap_or_default());
                 Answer { code: refusal.code, content_type: JSON, body }
             }
         }
@@ -71,7 +97,7 @@ impl<E: Engine> ApiState<E> {
         pods.filter_map(|(_, pod)| pod.picture.as_ref().map(|picture| picture.0.clone())).collect()
     }
 
-    async fn object(&self, picture: &PodPicture, facts: &NodeFacts) -> Pod {
+    pub(super) async fn object(&self, picture: &PodPicture, facts: &NodeFacts) -> Pod {
         let messages = messages::read(&self.shared, picture).await;
         api_pod(picture, facts, &messages)
     }
@@ -210,7 +236,7 @@ impl ListWriter {
     }
 }
 
-fn pod_field(pod: &Pod, name: &str) -> Option<String> {
+pub(super) fn pod_field(pod: &Pod, name: &str) -> Option<String> {
     let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
     match name {
         "metadata.name" => pod.metadata.name.clone(),

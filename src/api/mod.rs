@@ -1,8 +1,8 @@
 //! The status API: a read-only part of the Kubernetes API on a Unix socket for root.
 //!
 //! Owns the socket, what a request asks for ([`route`](mod@route), pure), and the answers, which are made
-//! when somebody asks, from what the workers have published. No object is kept as JSON. It changes
-//! nothing and is in nobody's way: without it the pods run as well.
+//! when somebody asks, from what the workers have published, and told again when they change to those
+//! who watch ([`watch`](mod@watch)). No object is kept as JSON. It changes nothing and is in nobody's way: without it the pods run as well.
 
 mod answer;
 pub mod client;
@@ -12,6 +12,7 @@ mod route;
 mod selector;
 mod server;
 mod socket;
+mod watch;
 
 pub use answer::ApiState;
 pub use route::MANIFESTS;

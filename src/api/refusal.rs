@@ -45,6 +45,15 @@ impl Refusal {
         Self { code: StatusCode::BAD_REQUEST, reason: "BadRequest", message, details: None }
     }
 
+    pub(super) fn too_many(message: &str) -> Self {
+        Self {
+            code: StatusCode::TOO_MANY_REQUESTS,
+            reason: "TooManyRequests",
+            message: message.to_owned(),
+            details: None,
+        }
+    }
+
     pub(super) fn internal(message: String) -> Self {
         Self { code: StatusCode::INTERNAL_SERVER_ERROR, reason: "InternalError", message, details: None }
     }

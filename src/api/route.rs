@@ -3,6 +3,7 @@
 use super::{
     refusal::Refusal,
     selector::{FieldSelector, LabelSelector},
+    watch::Watched,
 };
 use hyper::Method;
 
@@ -45,6 +46,8 @@ pub(super) enum Route {
     Health,
     /// A list of pods, of one namespace or all.
     Pods { namespace: Option<String>, labels: LabelSelector, fields: FieldSelector },
+    /// Changes of pods as they happen.
+    WatchPods(Watched),
     /// One pod; its name may lack the node's suffix.
     Pod { namespace: String, name: String },
     /// A list of events, of one namespace or all.
@@ -77,9 +80,11 @@ pub(super) fn route(method: &Method, path: &str, query: Option<&str>) -> Result<
         },
         _ => return Err(Refusal::unknown_path()),
     };
-    if query.watch {
-        return Err(Refusal::bad_request("watch is not supported: ask again from time to time".into()));
-    }
+    let route = match (query.watch, route) {
+        (false, route) => route,
+        (true, Route::Pods { namespace, labels, fields }) => Route::WatchPods(Watched { namespace, labels, fields }),
+        (true, _) => return Err(Refusal::bad_request("only lists of pods can be watched".into())),
+    };
     only_get(method, route)
 }
 

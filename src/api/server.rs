@@ -1,11 +1,16 @@
 //! The shell: accepts connections of root, and answers.
 
-use super::{ApiState, socket};
+use super::{
+    ApiState,
+    answer::{Body, WATCHES},
+    socket,
+};
 use crate::engine::Engine;
-use http_body_util::Full;
+use futures_util::StreamExt;
+use http_body_util::{Either, Full, StreamBody};
 use hyper::{
     Request, Response,
-    body::{Bytes, Incoming},
+    body::{Bytes, Frame, Incoming},
     header::{CONTENT_TYPE, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -15,7 +20,10 @@ use std::{
     convert::Infallible,
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -25,11 +33,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-/// Connections at a time; more wait.
-const CONNECTIONS: usize = 8;
+/// Connections at a time; more wait. Some may be watches, which last.
+const CONNECTIONS: usize = 8 + WATCHES;
 /// How long the head of a request may take to come.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// How long a connection may last.
+/// How long a connection may last, unless it is a watch.
 const CONNECTION_LIMIT: Duration = Duration::from_secs(60);
 /// Pause after a connection that could not be accepted, for want of descriptors for instance.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -77,6 +85,7 @@ impl ApiServer {
     pub async fn run<E: Engine>(self, state: ApiState<E>, detach: CancellationToken) {
         let state = Arc::new(state);
         let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let watches = Arc::new(Semaphore::new(WATCHES));
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -86,11 +95,11 @@ impl ApiServer {
             };
             match accepted {
                 Ok((stream, place)) => {
-                    let (state, detach) = (state.clone(), detach.clone());
+                    let (state, detach, watches) = (state.clone(), detach.clone(), watches.clone());
                     tokio::spawn(async move {
                         tokio::select! {
                             () = detach.cancelled() => {}
-                            () = serve(stream, state) => {}
+                            () = serve(stream, state, watches) => {}
                         }
                         drop(place);
                     });
@@ -112,19 +121,27 @@ impl ApiServer {
     }
 }
 
-async fn serve<E: Engine>(stream: UnixStream, state: Arc<ApiState<E>>) {
+async fn serve<E: Engine>(stream: UnixStream, state: Arc<ApiState<E>>, watches: Arc<Semaphore>) {
     // The socket's mode lets nobody else in; this holds even where somebody changed it.
     let known = stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == nix::unistd::geteuid().as_raw());
     if !known {
         debug!("a status request of another user is not answered");
         return;
     }
+    let is_watch = Arc::new(AtomicBool::new(false));
+    let lasts = is_watch.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let state = state.clone();
+        let (state, watches, is_watch) = (state.clone(), watches.clone(), is_watch.clone());
         async move {
             let uri = request.uri();
-            let answer = state.answer(request.method(), uri.path(), uri.query()).await;
-            let mut response = Response::new(Full::new(Bytes::from(answer.body)));
+            let answer = state.answer(request.method(), uri.path(), uri.query(), &watches).await;
+            is_watch.store(matches!(answer.body, Body::Watch(_)), Ordering::Relaxed);
+            let mut response = Response::new(match answer.body {
+                Body::Whole(body) => Either::Left(Full::new(Bytes::from(body))),
+                Body::Watch(lines) => {
+                    Either::Right(StreamBody::new(lines.map(|line| Ok::<_, Infallible>(Frame::data(line)))))
+                }
+            });
             *response.status_mut() = answer.code;
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
             Ok::<_, Infallible>(response)
@@ -135,7 +152,13 @@ async fn serve<E: Engine>(stream: UnixStream, state: Arc<ApiState<E>>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .serve_connection(TokioIo::new(stream), service);
-    match tokio::time::timeout(CONNECTION_LIMIT, connection).await {
+    tokio::pin!(connection);
+    let mut ended = tokio::time::timeout(CONNECTION_LIMIT, &mut connection).await;
+    if ended.is_err() && lasts.load(Ordering::Relaxed) {
+        // Its other end is a program of root's, whose end is seen.
+        ended = Ok(connection.await);
+    }
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => debug!("a status request ended early: {error}"),
         Err(_) => debug!("a status request took too long"),

@@ -43,7 +43,7 @@ pub(crate) struct Daemon {
     detach: CancellationToken,
     summary: watch::Receiver<NodeSummary>,
     clock: Clock,
-    _snapshots: watch::Sender<Arc<Snapshot>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
     _home: TempDir,
 }
 
@@ -57,6 +57,21 @@ pub(crate) const WEB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, l
                    {name: web, image: 'web:1', imagePullPolicy: Never}\n";
 pub(crate) const JOB: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: job, namespace: batch}\nspec:\n  restartPolicy: Never\n  \
                    containers:\n  - {name: job, image: 'web:1', terminationMessagePolicy: FallbackToLogsOnError}\n";
+
+/// What is found when the directory is looked at.
+fn look(generation: u64, manifests: &[(&str, &str)]) -> Snapshot {
+    let mut snapshot = Snapshot { generation, state: DirectoryState::Read, ..Snapshot::default() };
+    for (name, text) in manifests {
+        let path = Path::new("/m").join(name);
+        let parsed = parse_file(&path, text.as_bytes(), &ParseOptions::default());
+        let good = parsed.diagnostics.iter().all(|d| !d.is_error());
+        let objects = good.then(|| Arc::new(parsed.objects));
+        let file = ManifestFile { last_good: objects.clone(), objects, diagnostics: parsed.diagnostics };
+        snapshot.files.insert(path, file);
+    }
+    snapshot.ignored.insert("/m/web.yaml.bak".into(), "not a name that is read".into());
+    snapshot
+}
 
 impl Daemon {
     pub(crate) async fn start(manifests: &[(&str, &str)]) -> Self {
@@ -83,17 +98,7 @@ impl Daemon {
             starts: StartQueue::new(PARALLEL_STARTS),
             sandbox_image: SandboxImage::Named("pause:1".into()),
         });
-        let mut snapshot = Snapshot { generation: 1, state: DirectoryState::Read, ..Snapshot::default() };
-        for (name, text) in manifests {
-            let path = Path::new("/m").join(name);
-            let parsed = parse_file(&path, text.as_bytes(), &ParseOptions::default());
-            let good = parsed.diagnostics.iter().all(|d| !d.is_error());
-            let objects = good.then(|| Arc::new(parsed.objects));
-            let file = ManifestFile { last_good: objects.clone(), objects, diagnostics: parsed.diagnostics };
-            snapshot.files.insert(path, file);
-        }
-        snapshot.ignored.insert("/m/web.yaml.bak".into(), "not a name that is read".into());
-        let (snapshots, snapshot) = watch::channel(Arc::new(snapshot));
+        let (snapshots, snapshot) = watch::channel(Arc::new(look(1, manifests)));
         let (summary_tx, summary) = watch::channel(NodeSummary::default());
         let detach = CancellationToken::new();
         let options = ManagerOptions { sync_frequency: Duration::from_secs(60), max_pods: 110 };
@@ -102,7 +107,7 @@ impl Daemon {
         let place = places(None, home.path()).remove(0);
         let server = ApiServer::bind(std::slice::from_ref(&place)).await.unwrap();
         tokio::spawn(server.run(state, detach.clone()));
-        Self { place, detach, summary, clock, _snapshots: snapshots, _home: home }
+        Self { place, detach, summary, clock, snapshots, _home: home }
     }
 
     /// Where no daemon listens.
@@ -113,9 +118,30 @@ impl Daemon {
             detach: CancellationToken::new(),
             summary,
             clock: Clock::system(),
-            _snapshots: watch::channel(Arc::default()).0,
+            snapshots: watch::channel(Arc::default()).0,
             _home: tempfile::tempdir().unwrap(),
         }
+    }
+
+    /// Other manifests are there now.
+    pub(crate) fn declare(&self, manifests: &[(&str, &str)]) {
+        let generation = self.snapshots.borrow().generation + 1;
+        self.snapshots.send_replace(Arc::new(look(generation, manifests)));
+    }
+
+    /// Waits until there are no more than so many pods, and ends.
+    pub(crate) async fn ends_with(&self, pods: usize) {
+        let waited = self.summary.clone();
+        let waited = tokio::time::timeout(Duration::from_secs(60), async move {
+            let mut waited = waited;
+            waited.wait_for(|s| s.pods.len() == pods).await.is_ok()
+        });
+        assert!(waited.await.unwrap_or(false), "{:#?}", self.summary.borrow());
+    }
+
+    /// The daemon leaves.
+    pub(crate) fn leave(&self) {
+        self.detach.cancel();
     }
 
     pub(crate) fn place(&self) -> &Path {
@@ -152,6 +178,56 @@ impl Daemon {
 
     async fn error(&self, target: &str) -> String {
         self.get(target).await.unwrap_err().to_string()
+    }
+}
+
+#[tokio::test]
+async fn who_watches_is_told_of_each_change() {
+    let manifests = [("job.yaml", JOB), ("web.yaml", WEB)];
+    let daemon = Daemon::start(&manifests).await.settled(2).await;
+    let watch = async |target: &str| client::watch(std::slice::from_ref(&daemon.place), target).await.unwrap();
+    let next = async |lines: &mut client::Lines| {
+        let line = tokio::time::timeout(Duration::from_secs(60), lines.next()).await.expect("a change is told");
+        let line = line.unwrap()?;
+        let event: Value = serde_json::from_slice(&line).unwrap();
+        let pod: Pod = serde_json::from_value(event["object"].clone()).unwrap();
+        let word = if pod.metadata.deletion_timestamp.is_some() { " ending" } else { "" };
+        Some(format!("{} {}{word}", event["type"].as_str().unwrap(), pod.metadata.name.unwrap()))
+    };
+    let mut all = watch("/api/v1/pods?watch=true").await;
+    assert_eq!(next(&mut all).await.as_deref(), Some("ADDED job-n1"));
+    assert_eq!(next(&mut all).await.as_deref(), Some("ADDED web-n1"));
+    let mut batch = watch("/api/v1/namespaces/batch/pods?watch=true").await;
+    let mut labelled = watch("/api/v1/pods?watch=1&labelSelector=app%3Dweb").await;
+    let mut failed = watch("/api/v1/pods?watch=true&fieldSelector=status.phase%3DFailed").await;
+    for (lines, name) in [(&mut batch, "job-n1"), (&mut labelled, "web-n1"), (&mut failed, "job-n1")] {
+        assert_eq!(next(lines).await, Some(format!("ADDED {name}")));
+    }
+
+    daemon.declare(&manifests[..1]);
+    for lines in [&mut all, &mut labelled] {
+        let mut told = Vec::new();
+        while told.last().is_none_or(|last: &String| !last.starts_with("DELETED")) {
+            told.push(next(lines).await.unwrap());
+        }
+        let ending = told.iter().all(|event| event.ends_with(" web-n1 ending") || event == "MODIFIED web-n1");
+        assert!(ending, "nothing else has changed: {told:?}");
+    }
+    daemon.declare(&manifests);
+    assert_eq!(next(&mut all).await.as_deref(), Some("ADDED web-n1"));
+
+    // There is an end to how many watch, and room for those who only ask.
+    let mut more = Vec::new();
+    while more.len() < answer::WATCHES - 4 {
+        more.push(watch("/api/v1/pods?watch=true").await);
+    }
+    let error = client::watch(std::slice::from_ref(&daemon.place), "/api/v1/pods?watch=true").await.err().unwrap();
+    assert_eq!(error.to_string(), "Error from server (TooManyRequests): there are too many watches already");
+    assert_eq!(daemon.names("/api/v1/namespaces/batch/pods").await, ["job-n1"]);
+    drop(more);
+    daemon.leave();
+    // Some may still be on the way.
+    while let Ok(Some(_)) = tokio::time::timeout(Duration::from_secs(60), batch.next()).await.expect("the watch ends") {
     }
 }
 
@@ -277,7 +353,8 @@ fn what_is_asked_for() {
     for target in ["/", "/api/v1", "/api/v1/namespaces/a", "/api/v1/pods/b", "/api/v1/nodes", "/apis", "/x"] {
         assert_eq!(get(target), Err((404, "NotFound".into())), "{target}");
     }
-    for target in ["/api/v1/pods?labelSelector=a+b", "/api/v1/pods?fieldSelector=spec.x%3D1", "/api/v1/pods?watch=true"]
+    for target in
+        ["/api/v1/pods?labelSelector=a+b", "/api/v1/pods?fieldSelector=spec.x%3D1", "/api/v1/events?watch=true"]
     {
         assert_eq!(get(target), Err((400, "BadRequest".into())), "{target}");
     }

@@ -72,9 +72,15 @@ pub trait Engine: Send + Sync + 'static {
     fn remove(&self, id: &str) -> impl Future<Output = Result<(), EngineError>> + Send;
 
     /// Sets a command up in a running container, with the container's own user, environment and working
-    /// directory and without a terminal, and returns its id. Nothing runs yet.
+    /// directory and without a terminal, and returns its id. Nothing runs yet. The engine keeps `mark` with
+    /// it, lower-case letters and dashes, which the command does not see: [`ExecDetails::mark`].
     /// [`EngineError::Conflict`] if the container does not run or is paused.
-    fn exec_create(&self, id: &str, command: Vec<String>) -> impl Future<Output = Result<String, EngineError>> + Send;
+    fn exec_create(
+        &self,
+        id: &str,
+        command: Vec<String>,
+        mark: &str,
+    ) -> impl Future<Output = Result<String, EngineError>> + Send;
 
     /// Starts a command that was set up and returns its output, stdout and stderr as they come. A
     /// program that does not exist may show here, or as text in the output and exit code 126 or 127.
@@ -89,7 +95,8 @@ pub trait Engine: Send + Sync + 'static {
     /// container, and after a restart of the engine, which forgets its commands though they may run on.
     fn exec_inspect(&self, exec: &str) -> impl Future<Output = Result<ExecDetails, EngineError>> + Send;
 
-    /// SIGKILL to a command that was started and all in its session; one that has ended is success.
+    /// SIGKILL to a command that was started and all in its session; one that has ended is success, and one
+    /// that the engine has not begun yet, though it was asked to, is [`EngineError::Conflict`].
     /// Docker has no verb for this: the processes are found on the host, where this program must be
     /// allowed to see and signal them ([`EngineError::Refused`] if not). When it returns they are
     /// gone; the engine may need a moment to notice.
@@ -302,6 +309,8 @@ pub struct ContainerDetails {
     pub oom_score_adj: i64,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.
     pub resolv_conf_path: String,
+    /// Ids of the commands that were set up in it and have not ended, other people's too.
+    pub execs: Vec<String>,
 }
 
 /// `GET /exec/{id}/json`, narrowed.
@@ -309,12 +318,18 @@ pub struct ContainerDetails {
 pub struct ExecDetails {
     /// Engine id of its container.
     pub container: String,
-    /// Whether it runs. It did not yet when there is no exit code either.
+    /// Whether it runs, or the engine is about to begin it. It was not asked to when there is no exit code
+    /// either.
     pub running: bool,
     /// Exit code, once it has ended; 137 when it was killed, 126 or 127 when it could not be started.
     pub exit_code: Option<i64>,
-    /// Host pid of its process, which leads a session of its own; 0 before its start.
+    /// Host pid of its process, which leads a session of its own; 0 before it has begun.
     pub pid: i32,
+    /// For how long its process has been there. Not known before that, nor where processes of the host can
+    /// not be seen.
+    pub age: Option<Duration>,
+    /// What [`Engine::exec_create`] was given; empty for commands of others.
+    pub mark: String,
 }
 
 /// A container event, as a hint to look again.

@@ -31,7 +31,7 @@ mod tests;
 
 pub use action::{Ending, EndingProgress, PodAction, StopReason, Target, Then, Volumes};
 pub use admission::Hold;
-pub use probes::is_started;
+pub use probes::{is_post_started, is_started};
 pub use replace::incumbent;
 
 use crate::{

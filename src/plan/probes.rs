@@ -7,7 +7,7 @@ use crate::pod::{
 };
 
 /// Whether a container's process was started and its `postStart`, if we ran one, was successful.
-fn is_post_started(container: &Container, instance: &ContainerStatus, hooks: &HookStates) -> bool {
+pub fn is_post_started(container: &Container, instance: &ContainerStatus, hooks: &HookStates) -> bool {
     let hook = hooks.get(&instance.id).filter(|_| container.post_start().is_some());
     instance.state.is_running() && !matches!(hook, Some(HookState::PostStartDue | HookState::PostStartFailed))
 }

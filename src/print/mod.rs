@@ -12,7 +12,7 @@ mod tabs;
 pub use describe::describe;
 pub use duration::age;
 pub use events::{events, sorted};
-pub use pods::{PodRow, pods};
+pub use pods::{Columns, PodRow, PodTable, pods};
 pub use tabs::table;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;

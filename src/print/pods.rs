@@ -28,36 +28,67 @@ pub struct PodRow {
     pub labels: String,
 }
 
+/// Which columns a table of pods has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// NAMESPACE.
+    pub namespaces: bool,
+    /// Those of `-o wide`.
+    pub wide: bool,
+    /// LABELS.
+    pub labels: bool,
+    /// EVENT, of a watch.
+    pub events: bool,
+}
+
+/// The table of `get pods`, whole or, for a watch, row by row.
+pub struct PodTable {
+    columns: Columns,
+    /// Whether the header is still to come.
+    header: bool,
+    widths: tabs::Widths,
+}
+
+impl PodTable {
+    /// A table without rows so far.
+    pub fn new(columns: Columns, header: bool) -> Self {
+        Self { columns, header, widths: tabs::Widths::default() }
+    }
+
+    /// The next rows, each with its event, under the header if they are the first.
+    pub fn rows<'p>(&mut self, pods: impl IntoIterator<Item = (&'p str, &'p Pod)>, now: jiff::Timestamp) -> String {
+        let Columns { namespaces, wide, labels, events } = self.columns;
+        let mut names = Vec::new();
+        names.extend(events.then_some("EVENT"));
+        names.extend(namespaces.then_some("NAMESPACE"));
+        names.extend(["NAME", "READY", "STATUS", "RESTARTS", "AGE"]);
+        if wide {
+            names.extend(["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]);
+        }
+        names.extend(labels.then_some("LABELS"));
+        let rows: Vec<Vec<String>> = pods
+            .into_iter()
+            .map(|(event, pod)| {
+                let row = PodRow::of(pod, now);
+                let mut cells = Vec::new();
+                cells.extend(events.then(|| event.to_owned()));
+                cells.extend(namespaces.then_some(row.namespace));
+                cells.extend([row.name, row.ready, row.status, row.restarts, row.age]);
+                if wide {
+                    cells.extend([row.ip, row.node, NONE.to_owned(), row.gates]);
+                }
+                cells.extend(labels.then_some(row.labels));
+                cells
+            })
+            .collect();
+        let header = std::mem::take(&mut self.header).then_some(names.as_slice());
+        self.widths.table(header, &rows)
+    }
+}
+
 /// The table of `get pods`.
-pub fn pods(pods: &[Pod], now: jiff::Timestamp, namespaces: bool, wide: bool, labels: bool, header: bool) -> String {
-    let mut names = vec!["NAME", "READY", "STATUS", "RESTARTS", "AGE"];
-    if namespaces {
-        names.insert(0, "NAMESPACE");
-    }
-    if wide {
-        names.extend(["IP", "NODE", "NOMINATED NODE", "READINESS GATES"]);
-    }
-    if labels {
-        names.push("LABELS");
-    }
-    let rows: Vec<Vec<String>> = pods
-        .iter()
-        .map(|pod| {
-            let row = PodRow::of(pod, now);
-            let mut cells = vec![row.name, row.ready, row.status, row.restarts, row.age];
-            if namespaces {
-                cells.insert(0, row.namespace);
-            }
-            if wide {
-                cells.extend([row.ip, row.node, NONE.to_owned(), row.gates]);
-            }
-            if labels {
-                cells.push(row.labels);
-            }
-            cells
-        })
-        .collect();
-    tabs::table(header.then_some(&names), &rows)
+pub fn pods(pods: &[Pod], now: jiff::Timestamp, columns: Columns, header: bool) -> String {
+    PodTable::new(columns, header).rows(pods.iter().map(|pod| ("", pod)), now)
 }
 
 /// What is counted over a pod's containers.

@@ -45,6 +45,36 @@ pub(super) fn aligned(text: &str, layout: Layout) -> String {
     out
 }
 
+/// A table that is written in parts: its columns never become narrower.
+#[derive(Default)]
+pub(super) struct Widths(Vec<usize>);
+
+impl Widths {
+    /// The next part of the table.
+    pub(super) fn table(&mut self, header: Option<&[&str]>, rows: &[Vec<String>]) -> String {
+        let header = header.map(|header| header.iter().map(|name| (*name).to_owned()).collect());
+        let rows = rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect());
+        let rows: Vec<Vec<String>> = header.into_iter().chain(rows).collect();
+        for row in &rows {
+            let columns = row.len().saturating_sub(1);
+            self.0.resize(self.0.len().max(columns), TABLE.least);
+            for (width, cell) in self.0.iter_mut().zip(row.iter().take(columns)) {
+                *width = (*width).max(cell.chars().count() + TABLE.padding);
+            }
+        }
+        let mut out = String::new();
+        for row in &rows {
+            for (cell, width) in row.iter().zip(self.0.iter().copied().chain([0])) {
+                // Writing to a string can not fail.
+                let _ = write!(out, "{cell:<width$}");
+            }
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+        }
+        out
+    }
+}
+
 /// A table with a header.
 pub fn table(header: Option<&[&str]>, rows: &[Vec<String>]) -> String {
     let rows = rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect::<Vec<_>>().join("\t"));

@@ -237,9 +237,9 @@ fn tables() {
         event("other-n1", 1, "2027-01-15T08:58:00Z", "\u{1b}[31mred"),
     ]);
     let text = [
-        super::pods(&two, now(), false, false, false, true),
-        super::pods(&two, now(), true, true, true, true),
-        super::pods(&two, now(), false, false, false, false),
+        super::pods(&two, now(), Columns::default(), true),
+        super::pods(&two, now(), Columns { namespaces: true, wide: true, labels: true, events: false }, true),
+        super::pods(&two, now(), Columns::default(), false),
         super::events(&events, now(), false, true),
         super::events(&events, now(), true, true),
     ];

@@ -69,8 +69,9 @@ impl<E: Engine + Clone> Handlers for HostHandlers<E> {
                     Ok((0, _)) => Ok(HookDone::default()),
                     Ok((code, said)) => Err(HookError {
                         message: format!("command {:?} exited with {code}: {}", command.join(" "), said.trim()),
+                        engine_away: false,
                     }),
-                    Err(error) => Err(HookError { message: report(&error) }),
+                    Err(error) => Err(HookError { message: report(&error), engine_away: error.is_unavailable() }),
                 }
             }),
             Hook::HttpGet(get) => Box::pin(http::run_hook(get, target.address)),

@@ -75,8 +75,11 @@ fn judge(status: u16, body: &[u8]) -> Outcome {
 /// Runs a lifecycle hook: any answer succeeds. Where HTTPS is answered in plain HTTP, it is repeated in
 /// plain, without `Authorization`.
 pub(super) async fn run_hook(get: &HttpGet, address: Option<IpAddr>) -> Result<HookDone, HookError> {
-    let failed = |url: &str, error: &HttpError| HookError { message: format!("Get {url:?}: {}", report(error)) };
-    let bad = |error: RequestError| HookError { message: error.to_string() };
+    let failed = |url: &str, error: &HttpError| HookError {
+        message: format!("Get {url:?}: {}", report(error)),
+        engine_away: false,
+    };
+    let bad = |error: RequestError| HookError { message: error.to_string(), engine_away: false };
     let request = Request::new(get, address, Client::Hook).map_err(bad)?;
     let url = request.url.to_string();
     let plain = request.in_plain();

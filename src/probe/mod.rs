@@ -16,7 +16,7 @@ pub mod spec;
 pub mod threshold;
 pub mod worker;
 
-pub use exec::Leftover;
+pub use exec::{Leftover, end_left_behind};
 pub use host::HostHandlers;
 pub use spec::{Handler, Hook, HttpGet, InvalidHandler, Probe, Scheme};
 pub use worker::{ProbeReport, ProbeSubject, ProbeWorker};
@@ -53,6 +53,8 @@ pub struct HandlerTarget {
 pub struct HookError {
     /// What happened.
     pub message: String,
+    /// The engine went away meanwhile, so nobody knows whether the hook has run.
+    pub engine_away: bool,
 }
 
 /// How a lifecycle hook succeeded.
@@ -64,8 +66,8 @@ pub struct HookDone {
 
 /// Runs handlers. The real one is [`HostHandlers`]; simulations answer from a script.
 pub trait Handlers: Send + Sync + 'static {
-    /// Asks once. Ends within about `timeout`; what waits for its turn on a busy engine is not on the
-    /// clock yet. An `exec` that is dropped under way, or is over its time, is killed with its session.
+    /// Asks once. Ends within about `timeout` of the beginning; what waits for its turn on a busy engine is
+    /// not on the clock yet, and errs when it waits too long. An `exec` that is dropped under way, or is over its time, is killed with its session.
     /// While that has not succeeded it is in `leftover`, which belongs to one probe of one instance, and
     /// asking again is a failure rather than a second flight.
     fn ask<'a>(

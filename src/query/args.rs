@@ -68,6 +68,15 @@ pub struct GetArgs {
     /// Label selector, as in `app=web,tier!=front`.
     #[arg(short = 'l', long, value_name = "SELECTOR")]
     pub selector: Option<String>,
+    /// Show what is there, then each change as it happens, until interrupted. For pods.
+    #[arg(short, long)]
+    pub watch: bool,
+    /// Show each change as it happens, and not what is there already. For pods.
+    #[arg(long)]
+    pub watch_only: bool,
+    /// With --watch, say of each object whether it was ADDED, MODIFIED or DELETED.
+    #[arg(long)]
+    pub output_watch_events: bool,
     /// The table has no header.
     #[arg(long)]
     pub no_headers: bool,

@@ -5,6 +5,7 @@
 
 mod args;
 mod output;
+mod watch;
 
 pub use args::{Connection, DescribeArgs, EventsArgs, GetArgs, OutputFormat, Resource, Scope};
 
@@ -59,6 +60,9 @@ pub enum QueryError {
     /// YAML can not be written.
     #[error("the output can not be written as YAML")]
     Yaml(#[from] serde_yaml::Error),
+    /// The daemon leaves, or was replaced.
+    #[error("the daemon has ended the watch; it may have been restarted")]
+    WatchEnded,
     /// Flags that do not go together.
     #[error("{0}")]
     Usage(&'static str),
@@ -69,9 +73,12 @@ impl QueryError {
     pub fn status(&self) -> ExitStatus {
         match self {
             Self::Usage(_) => ExitStatus::Usage,
-            Self::Client(_) | Self::Missing(_) | Self::Answer(_) | Self::Output(_) | Self::Yaml(_) => {
-                ExitStatus::Failure
-            }
+            Self::Client(_)
+            | Self::Missing(_)
+            | Self::Answer(_)
+            | Self::Output(_)
+            | Self::Yaml(_)
+            | Self::WatchEnded => ExitStatus::Failure,
         }
     }
 }
@@ -84,6 +91,10 @@ pub async fn run(
     now: jiff::Timestamp,
 ) -> Result<(), QueryError> {
     match query {
+        Query::Get(args) if args.watch || args.watch_only => match args.resource {
+            Resource::Pods => watch::pods(args, out, notes, now).await,
+            Resource::Events | Resource::Manifests => Err(QueryError::Usage("--watch is for pods")),
+        },
         Query::Get(args) => match args.resource {
             Resource::Pods => get_pods(args, out, notes, now).await,
             Resource::Events => get_events(args, out, notes, now).await,
@@ -104,13 +115,20 @@ impl Daemon {
     }
 
     async fn ask<T: DeserializeOwned>(&self, path: &str, query: &[(&str, &str)]) -> Result<T, QueryError> {
-        let mut target = path.to_owned();
-        if !query.is_empty() {
-            let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-            target = format!("{target}?{query}");
-        }
-        Ok(serde_json::from_slice(&client::get(&self.0, &target).await?)?)
+        Ok(serde_json::from_slice(&client::get(&self.0, &target(path, query)).await?)?)
     }
+
+    async fn watch(&self, path: &str, query: &[(&str, &str)]) -> Result<client::Lines, QueryError> {
+        Ok(client::watch(&self.0, &target(path, query)).await?)
+    }
+}
+
+fn target(path: &str, query: &[(&str, &str)]) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+    format!("{path}?{query}")
 }
 
 /// `/api/v1/namespaces/NS/pods`, or `/api/v1/pods` for all.
@@ -170,9 +188,13 @@ async fn get_pods(
         None | Some(OutputFormat::Wide) => {
             let wide = args.output == Some(OutputFormat::Wide);
             if !pods.is_empty() {
-                let table =
-                    print::pods(&pods, now, args.scope.all_namespaces, wide, args.show_labels, !args.no_headers);
-                out.write_all(table.as_bytes())?;
+                let columns = print::Columns {
+                    namespaces: args.scope.all_namespaces,
+                    wide,
+                    labels: args.show_labels,
+                    events: false,
+                };
+                out.write_all(print::pods(&pods, now, columns, !args.no_headers).as_bytes())?;
             } else if missing.is_empty() {
                 writeln!(notes, "{}", nothing_found(&args.scope))?;
             }

@@ -2,6 +2,7 @@
 
 use super::PodPicture;
 use crate::{
+    plan::is_post_started,
     pod::{Container, ContainerKind, ContainerName, ContainerState, ContainerStatus, ProbeKind, ProbeVerdict},
     time::{Clock, Timestamp},
 };
@@ -119,7 +120,9 @@ pub(super) fn exit_code(instance: &ContainerStatus) -> Option<i64> {
 fn is_started(picture: &PodPicture, container: Option<&Container>, shown: &Shown<'_>) -> bool {
     let Shown::Running(instance) = shown else { return false };
     let is_asked = container.is_some_and(|c| c.api.startup_probe.is_some());
-    passes(picture, is_asked, instance, ProbeKind::Startup)
+    // Its `postStart` comes first.
+    container.is_none_or(|c| is_post_started(c, instance, &picture.hooks))
+        && passes(picture, is_asked, instance, ProbeKind::Startup)
 }
 
 fn is_ready(picture: &PodPicture, container: Option<&Container>, shown: &Shown<'_>) -> bool {

@@ -1,7 +1,10 @@
 //! What a worker publishes of its pod: values from which its status follows.
 
 use super::{Conditions, Waiting};
-use crate::pod::{ContainerName, ContainerState, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox};
+use crate::{
+    plan::HookStates,
+    pod::{ContainerName, ContainerState, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -28,6 +31,8 @@ pub struct PodPicture {
     pub waiting: BTreeMap<ContainerName, Waiting>,
     /// What is known by probes; `None` where none are made, and a container that runs counts as ready.
     pub probes: Option<ProbeVerdicts>,
+    /// What is known of lifecycle hooks.
+    pub hooks: HookStates,
     /// Since when the pod is known: `metadata.creationTimestamp`, `status.startTime`.
     pub created: jiff::Timestamp,
     /// Since when its end is under way.
@@ -112,6 +117,7 @@ impl PartialEq for PodPicture {
             lost,
             waiting,
             probes,
+            hooks,
             created,
             ending,
             finished,
@@ -129,7 +135,7 @@ impl PartialEq for PodPicture {
             && (finished, deadline_exceeded) == (&other.finished, &other.deadline_exceeded)
             && *node_shutdown == other.node_shutdown
             && (sandboxes, containers, lost) == (&other.sandboxes, &other.containers, &other.lost)
-            && (waiting, probes, message) == (&other.waiting, &other.probes, &other.message)
+            && (waiting, probes, hooks, message) == (&other.waiting, &other.probes, &other.hooks, &other.message)
             && *conditions == other.conditions
     }
 }

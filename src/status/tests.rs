@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     convert::NodeFacts,
-    plan::{Failure, LastResults, Target, WaitingReason},
+    plan::{Failure, HookState, HookStates, LastResults, Target, WaitingReason},
     pod::{
         Attempt, ContainerId, ContainerState, ContainerStatus, ExitReason, ManifestSource, Node, Pod, PodStart, PodUid,
         ProbeKind, ProbeVerdict, Record, Sandbox,
@@ -74,6 +74,7 @@ impl Stage {
             lost: BTreeMap::new(),
             waiting: BTreeMap::new(),
             probes: None,
+            hooks: HookStates::new(),
             created: wall(0),
             ending: None,
             finished: false,
@@ -132,6 +133,11 @@ impl Stage {
     fn probed(mut self, verdicts: &[(&str, ProbeKind, ProbeVerdict)]) -> Self {
         let verdicts = verdicts.iter().map(|(id, kind, verdict)| ((ContainerId::new(*id), *kind), *verdict));
         self.picture.probes = Some(verdicts.collect());
+        self
+    }
+
+    fn hooked(mut self, container: &str, state: HookState) -> Self {
+        self.picture.hooks.insert(ContainerId::new(container), state);
         self
     }
 
@@ -403,6 +409,24 @@ fn probes_say_what_is_started_and_ready() {
     ] {
         let status = &stage.status().container_statuses.unwrap()[0];
         assert_eq!((status.started, status.ready), (Some(started), ready), "{what}");
+    }
+}
+
+#[test]
+fn a_container_has_started_when_its_post_start_is_done() {
+    let hooked = "{containers: [{name: app, image: 'app:1', lifecycle: {postStart: {sleep: {seconds: 9}}}}]}";
+    let plain = "{containers: [{name: app, image: 'app:1'}]}";
+    let running = |spec: &str| Stage::new(spec).running("app", 0, 5).probed(&[]);
+    for (what, stage, started) in [
+        ("under way", running(hooked).hooked("app-0", HookState::PostStartDue), false),
+        ("failed", running(hooked).hooked("app-0", HookState::PostStartFailed), false),
+        ("done", running(hooked), true),
+        ("its end has begun", running(hooked).hooked("app-0", HookState::PreStopDone), true),
+        ("another instance's", running(hooked).hooked("app-1", HookState::PostStartDue), true),
+        ("it has none", running(plain).hooked("app-0", HookState::PostStartDue), true),
+    ] {
+        let status = &stage.status().container_statuses.unwrap()[0];
+        assert_eq!((status.started, status.ready), (Some(started), started), "{what}");
     }
 }
 

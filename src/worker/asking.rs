@@ -10,7 +10,7 @@ use crate::{
         AppliedPod, Container, ContainerId, ContainerState, ContainerStatus, Incarnation, ObservedPod, Pod, PodKey,
         ProbeKey, ProbeVerdicts,
     },
-    probe::{self, HandlerTarget, Hook, InvalidHandler, Probe, ProbeReport, ProbeSubject, ProbeWorker},
+    probe::{self, HandlerTarget, Hook, InvalidHandler, Outcome, Probe, ProbeReport, ProbeSubject, ProbeWorker},
 };
 use k8s_openapi::api::core::v1 as api;
 use std::{
@@ -58,18 +58,22 @@ impl Asking {
         &self.hooks
     }
 
-    /// Waits for the next report. Cancel-safe: a report is taken whole or stays.
+    /// Waits for the next report that something follows from: most probes pass, as they did before, and
+    /// nobody needs to decide anything then. Cancel-safe: a report is taken whole or stays.
     pub(super) async fn next(&mut self) -> ProbeReport {
-        match self.reports.recv().await {
-            Some(report) => report,
-            // We hold a sender ourselves.
-            None => std::future::pending().await,
+        loop {
+            match self.reports.recv().await {
+                Some(report) if is_news(&report) => return report,
+                Some(_) => {}
+                // We hold a sender ourselves.
+                None => return std::future::pending().await,
+            }
         }
     }
 
-    /// A report that waits already.
+    /// Such a report that waits already.
     pub(super) fn try_next(&mut self) -> Option<ProbeReport> {
-        self.reports.try_recv().ok()
+        std::iter::from_fn(|| self.reports.try_recv().ok()).find(is_news)
     }
 
     /// Takes in a report, unless its probe is not asked any more.
@@ -176,6 +180,11 @@ fn spec<'p>(incarnation: &'p Incarnation, desired: Option<&'p Arc<Pod>>) -> Opti
         AppliedPod::Known(pod) => Some(pod),
         AppliedPod::Unreadable(_) => None,
     })
+}
+
+/// Whether a report changes what is known, or is worth an event.
+fn is_news(report: &ProbeReport) -> bool {
+    report.verdict.is_some() || !matches!(report.outcome, Outcome::Success(_))
 }
 
 /// The observed container of this id.

@@ -1,6 +1,6 @@
 //! Why an action on a pod failed, with the kubelet's word for it.
 
-use crate::{convert::ConvertError, engine::EngineError, plan::PodAction, volume::VolumeError};
+use crate::{convert::ConvertError, engine::EngineError, plan::PodAction, probe::HookError, volume::VolumeError};
 
 /// A failed action. It never ends the worker: it is recorded and tried again.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum SyncError {
     /// A lifecycle hook failed.
     #[error("the lifecycle hook failed")]
     Hook(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The engine went away while a lifecycle hook ran.
+    #[error("nobody knows whether the lifecycle hook has run")]
+    HookLost(#[source] HookError),
     /// The task ended without an answer; a fault of ours.
     #[error("{verb} ended abnormally: {message}")]
     Aborted {
@@ -54,7 +57,11 @@ pub enum SyncError {
 impl SyncError {
     /// Whether no engine answered, so that the fault is not the pod's.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Engine { source, .. } if source.is_unavailable())
+        match self {
+            Self::Engine { source, .. } => source.is_unavailable(),
+            Self::HookLost(_) => true,
+            _ => false,
+        }
     }
 
     /// The kubelet's word for a failure of this action.

@@ -331,7 +331,10 @@ impl<E: Engine> Task<E> {
         let Some((hook, target)) = &self.hook else { return Ok(Done::default()) };
         let hook = hook.as_ref().map_err(|error| SyncError::Hook(Box::new(error.clone())))?;
         let done = self.shared.handlers.run(hook, target).await;
-        let done = done.map_err(|error| SyncError::Hook(Box::new(error)))?;
+        let done = done.map_err(|error| match error.engine_away {
+            true => SyncError::HookLost(error),
+            false => SyncError::Hook(Box::new(error)),
+        })?;
         if done.http_fallback {
             self.journal().http_fallback(&self.action);
         }

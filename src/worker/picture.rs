@@ -1,7 +1,7 @@
 //! What a worker knows of its pod → the picture that its status is made from. Pure.
 
 use crate::{
-    plan::{Desired, LastResults, PodPlan},
+    plan::{Desired, HookStates, LastResults, PodPlan},
     pod::{AppliedPod, ContainerName, Incarnation, ObservedPod, Pod, PodKey, ProbeVerdicts},
     status::{Conditions, PodPicture, Waiting, waiting},
 };
@@ -16,6 +16,7 @@ pub(super) struct Known<'a> {
     pub(super) results: &'a LastResults,
     /// `None` where no probes are made.
     pub(super) probes: Option<&'a ProbeVerdicts>,
+    pub(super) hooks: &'a HookStates,
     /// Whether the end of an incarnation has begun.
     pub(super) is_ending: &'a dyn Fn(&Incarnation) -> bool,
     /// The picture published before.
@@ -56,6 +57,7 @@ impl Known<'_> {
             lost: BTreeMap::new(),
             waiting: BTreeMap::new(),
             probes: self.probes.cloned(),
+            hooks: self.hooks.clone(),
             created: self.now,
             ending: is_ending.then(|| previous.and_then(|p| p.ending).unwrap_or(self.now)),
             finished,

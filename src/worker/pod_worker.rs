@@ -13,7 +13,7 @@ use crate::{
         Volumes, compute_pod_actions, incumbent,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
-    report,
+    probe, report,
     status::{PodPicture, Published},
     time::Timestamp,
 };
@@ -294,11 +294,22 @@ impl<E: Engine> PodWorker<E> {
                 let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
                 self.journal(None, None).changes(&before, self.view.pod(), &is_over);
                 self.adopt_applied();
+                self.end_left_behind().await;
             }
             Err(error) => {
                 debug!(pod = %self.key, "the pod can not be looked at: {}", report(&error));
                 self.pause();
             }
+        }
+    }
+
+    /// Ends commands that an earlier daemon, or worker, has left running. Its `postStart` is the one that goes
+    /// on: it is not run again, and only an end of the container is one of it too.
+    async fn end_left_behind(&mut self) {
+        while let Some((id, execs)) = self.view.found_execs() {
+            let ends = self.ends.containers().contains_key(&id);
+            probe::end_left_behind(&self.shared.engine, &execs, ends).await;
+            self.view.forget_execs(&id);
         }
     }
 
@@ -470,6 +481,12 @@ impl<E: Engine> PodWorker<E> {
         };
         self.handles.remove(&target);
         let Some(action) = self.in_flight.remove(&target) else { return };
+        if let Err(error) = &result
+            && error.is_unavailable()
+        {
+            self.engine_is_away(&action, error);
+            return;
+        }
         if let (Some(ended), Err(error)) = (self.asking.hook_ended(&action, result.is_ok()), &result) {
             let uid = self.owner(|i| i.containers.iter().any(|c| c.id == ended));
             self.journal(uid.as_ref(), self.wanted()).hook_failed(&action);
@@ -496,6 +513,17 @@ impl<E: Engine> PodWorker<E> {
         }
     }
 
+    /// Nothing is known of what an action has come to, and all is looked at when the engine is back. A hook
+    /// then runs again: at least once, as the kubelet has it.
+    fn engine_is_away(&mut self, action: &PodAction, error: &SyncError) {
+        debug!(pod = %self.key, action = action.verb(), "waiting for the engine: {}", report(error));
+        if let PodAction::StopContainer { id, .. } = action {
+            self.ends.forget(id);
+        }
+        self.view.mark_all();
+        self.pause();
+    }
+
     fn record_failure(&mut self, target: Target, action: &PodAction, error: &SyncError) {
         // Whatever was asked may have happened: look.
         match action {
@@ -515,12 +543,6 @@ impl<E: Engine> PodWorker<E> {
         }
         if let PodAction::StopContainer { id, .. } = action {
             self.ends.forget(id);
-        }
-        if error.is_unavailable() {
-            debug!(pod = %self.key, "waiting for the engine: {}", report(error));
-            self.view.mark_all();
-            self.pause();
-            return;
         }
         let failures = self.results.get(&target).map_or(0, |f| f.failures).saturating_add(1);
         let failure =
@@ -556,6 +578,7 @@ impl<E: Engine> PodWorker<E> {
             plan: &self.plan,
             results: &self.results,
             probes: Some(self.asking.verdicts()),
+            hooks: self.asking.hooks(),
             is_ending: &|incarnation| self.ends.doomed().contains(&incarnation.uid),
             previous: self.picture.as_ref().map(|p| &*p.0),
             now: self.shared.clock.wall(),

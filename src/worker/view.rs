@@ -20,6 +20,8 @@ pub(super) struct View {
     dirty: BTreeSet<ContainerId>,
     /// Manifests that were applied without a restart, newer than the labels.
     applied: BTreeMap<PodUid, Arc<Pod>>,
+    /// Commands that ran in containers when these were first seen.
+    execs: BTreeMap<ContainerId, Vec<String>>,
     pod: ObservedPod,
 }
 
@@ -34,6 +36,16 @@ impl View {
             Observed::Container { written, .. } => written.as_deref().ok(),
             Observed::Sandbox { .. } | Observed::Unreadable { .. } => None,
         }
+    }
+
+    /// A container in which commands ran when it was first seen: not ours of today.
+    pub(super) fn found_execs(&self) -> Option<(ContainerId, Vec<String>)> {
+        self.execs.first_key_value().map(|(id, execs)| (id.clone(), execs.clone()))
+    }
+
+    /// They have been seen to.
+    pub(super) fn forget_execs(&mut self, id: &ContainerId) {
+        self.execs.remove(id);
     }
 
     /// Look at this container again.
@@ -82,8 +94,10 @@ impl View {
                     let observed = convert::observe(&details, instance, &|wall| clock.timestamp_of(wall));
                     match observed.filter(|o| belongs(o, key)) {
                         Some(mut observed) => {
-                            if let Some(before) = self.seen.get(&id) {
-                                keep_times(before, &mut observed);
+                            match self.seen.get(&id) {
+                                Some(before) => keep_times(before, &mut observed),
+                                None if details.execs.is_empty() => {}
+                                None => drop(self.execs.insert(id.clone(), details.execs)),
                             }
                             self.seen.insert(id.clone(), observed);
                         }

@@ -195,7 +195,7 @@ async fn bare_http(target: &HandlerTarget) -> Option<()> {
 }
 
 async fn bare_exec(engine: &DockerEngine, target: &HandlerTarget) -> Option<()> {
-    let exec = engine.exec_create(target.container.as_str(), COMMAND.map(str::to_owned).to_vec()).await.ok()?;
+    let exec = engine.exec_create(target.container.as_str(), COMMAND.map(str::to_owned).to_vec(), "").await.ok()?;
     let mut output = engine.exec_start(&exec).await.ok()?;
     while let Some(item) = output.next().await {
         item.ok()?;

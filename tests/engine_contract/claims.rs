@@ -2,8 +2,8 @@
 
 pub use crate::commands::{
     a_command_ends_with_its_container, a_command_has_an_exit_code_and_output, a_command_needs_a_running_container,
-    a_command_runs_on_when_its_caller_goes_away, a_killed_command_ends_with_137, a_missing_program_is_an_exit_code,
-    all_of_a_commands_output_comes,
+    a_command_runs_on_when_its_caller_goes_away, a_container_tells_which_commands_run_in_it,
+    a_killed_command_ends_with_137, a_missing_program_is_an_exit_code, all_of_a_commands_output_comes,
 };
 use crate::{
     stage::{IMAGE, Program, Stage, joined, with_host_port, with_memory},

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 const S: Duration = Duration::from_secs(1);
 const LATE: Duration = Duration::from_secs(20);
+/// What our commands are marked with.
+pub const MARK: &str = "kubelet-lite-test";
 
 /// What a command does.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +63,7 @@ type Output = BoxStream<'static, Result<Bytes, EngineError>>;
 
 impl<E: Engine + Clone> Stage<E> {
     async fn begin(&self, container: &str, command: Command) -> (String, Output) {
-        let exec = self.engine.exec_create(container, command.words()).await.expect("exec create");
+        let exec = self.engine.exec_create(container, command.words(), MARK).await.expect("exec create");
         let output = self.engine.exec_start(&exec).await.expect("exec start");
         (exec, output)
     }
@@ -92,9 +94,10 @@ async fn rest(mut output: Output) -> Vec<u8> {
 pub async fn a_command_has_an_exit_code_and_output<E: Engine + Clone>(stage: Stage<E>) {
     let id = stage.run("a", Program::Polite).await;
     for (command, code, output) in [(Command::Quiet, 0, vec![]), (Command::Talkative, 3, vec!["err", "out"])] {
-        let exec = stage.engine.exec_create(&id, command.words()).await.unwrap();
+        let exec = stage.engine.exec_create(&id, command.words(), MARK).await.unwrap();
         let before = stage.exec_inspect(&exec).await;
-        assert_eq!((before.running, before.exit_code, before.pid), (false, None, 0));
+        assert_eq!((before.running, before.exit_code, before.pid, before.age), (false, None, 0, None));
+        assert_eq!(before.mark, MARK);
         let said = rest(stage.engine.exec_start(&exec).await.unwrap()).await;
         // stdout and stderr come in no certain order.
         let mut lines: Vec<_> = std::str::from_utf8(&said).unwrap().lines().collect();
@@ -129,6 +132,27 @@ pub async fn a_command_runs_on_when_its_caller_goes_away<E: Engine + Clone>(stag
     tokio::time::sleep(S).await;
     let seen = stage.exec_inspect(&exec).await;
     assert!(seen.running && seen.exit_code.is_none() && seen.pid > 0, "{seen:?}");
+    assert_eq!(seen.mark, MARK);
+    assert!(seen.age.is_some_and(|age| age >= S && age < LATE), "{seen:?}");
+}
+
+pub async fn a_container_tells_which_commands_run_in_it<E: Engine + Clone>(stage: Stage<E>) {
+    let id = stage.run("a", Program::Polite).await;
+    assert!(stage.inspect(&id).await.execs.is_empty());
+    let (quiet, output) = stage.begin(&id, Command::Quiet).await;
+    rest(output).await;
+    stage.exec_ended(&quiet).await;
+    let (lasting, mut output) = stage.begin(&id, Command::Lasting).await;
+    assert_eq!(output.next().await.unwrap().unwrap(), "begun\n");
+    assert_eq!(stage.inspect(&id).await.execs, [lasting.clone()], "one that has ended is not named");
+    // Without a mark, as commands of others are.
+    let foreign = stage.engine.exec_create(&id, Command::Lasting.words(), "").await.unwrap();
+    assert_eq!(stage.exec_inspect(&foreign).await.mark, "");
+    stage.engine.exec_kill(&lasting).await.unwrap();
+    stage.exec_ended(&lasting).await;
+    // The one that was set up and never started stays.
+    let left = || async { (stage.inspect(&id).await.execs == [foreign.clone()]).then_some(()) };
+    eventually("the killed command is not named any more", left).await;
 }
 
 pub async fn a_killed_command_ends_with_137<E: Engine + Clone>(stage: Stage<E>) {
@@ -168,15 +192,15 @@ pub async fn a_command_needs_a_running_container<E: Engine + Clone>(stage: Stage
     let ended = stage.run("ended", Program::Brief).await;
     stage.ended(&ended).await;
     for id in [&created, &ended] {
-        let refused = stage.engine.exec_create(id, Command::Quiet.words()).await;
+        let refused = stage.engine.exec_create(id, Command::Quiet.words(), MARK).await;
         assert!(matches!(refused, Err(EngineError::Conflict { .. })), "{refused:?}");
     }
-    let nowhere = stage.engine.exec_create(&stage.name("nothing"), Command::Quiet.words()).await;
+    let nowhere = stage.engine.exec_create(&stage.name("nothing"), Command::Quiet.words(), MARK).await;
     assert!(nowhere.as_ref().is_err_and(EngineError::is_not_found), "{nowhere:?}");
     let running = stage.run("running", Program::Stubborn).await;
-    let nothing = stage.engine.exec_create(&running, Vec::new()).await;
+    let nothing = stage.engine.exec_create(&running, Vec::new(), MARK).await;
     assert!(matches!(nothing, Err(EngineError::Refused { status: 400, .. })), "{nothing:?}");
-    let late = stage.engine.exec_create(&running, Command::Quiet.words()).await.unwrap();
+    let late = stage.engine.exec_create(&running, Command::Quiet.words(), MARK).await.unwrap();
     stage.engine.kill(&running, "SIGKILL").await.unwrap();
     stage.ended(&running).await;
     let started = stage.engine.exec_start(&late).await.err();

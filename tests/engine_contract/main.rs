@@ -79,6 +79,7 @@ claims! {
     all_of_a_commands_output_comes,
     a_missing_program_is_an_exit_code,
     a_command_runs_on_when_its_caller_goes_away,
+    a_container_tells_which_commands_run_in_it,
     a_killed_command_ends_with_137,
     a_command_ends_with_its_container,
     a_command_needs_a_running_container,

@@ -239,7 +239,7 @@ async fn a_command_whose_start_was_dropped_is_killed_all_the_same() {
     let id = stage.run("a", Program::Stubborn).await;
     for micros in [0, 200, 1000, 5000, 20_000] {
         let command = ["sleep", "86399"].map(str::to_owned).to_vec();
-        let exec = stage.engine.exec_create(&id, command).await.unwrap();
+        let exec = stage.engine.exec_create(&id, command, crate::commands::MARK).await.unwrap();
         let start = stage.engine.exec_start(&exec);
         let _ = tokio::time::timeout(Duration::from_micros(micros), start).await;
         stage.engine.exec_kill(&exec).await.unwrap();

@@ -1,6 +1,7 @@
 //! The engine stops, dies, starts again, or is not there at all.
 
 use crate::{
+    moments::{Written, busybox, noted},
     node::{Node, server_pod},
     support::{DockerdOptions, eventually},
 };
@@ -75,4 +76,34 @@ async fn an_engine_that_is_not_there_yet_is_waited_for() {
     node.said("ready").await;
     node.dockerd.start_again().await;
     node.runs("web", "server").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_is_away_fails_no_probe_and_no_hook() {
+    let options = DockerdOptions { live_restore: true, ..DockerdOptions::default() };
+    let Some(node) = Node::with(options).await else { return };
+    node.start();
+    let idle = "trap 'exit 0' TERM; while true; do sleep 0.1; done";
+    // Almost always under way, and one failure is enough.
+    let probe = "    livenessProbe: {exec: {command: [sleep, '0.9']}, periodSeconds: 1, timeoutSeconds: 5, \
+                 failureThreshold: 1}\n";
+    let hook = "    lifecycle: {postStart: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/hook; sleep 5']}}}\n";
+    for (name, more) in [("probed", probe), ("hooked", hook)] {
+        let containers = vec![busybox("a", idle, more)];
+        let pod = Written { name, grace: 2, policy: "Always", init: vec![], containers };
+        node.declare(&format!("{name}.yaml"), &pod.manifest(&node));
+    }
+    let ids = [node.runs("probed", "a").await, node.runs("hooked", "a").await];
+    noted(&node, "hook").await;
+    node.dockerd.kill().await;
+    node.said("waiting for the Docker Engine").await;
+    node.dockerd.start_again().await;
+    // A hook runs at least once, to its end.
+    eventually("the hook runs again", || async { (noted(&node, "hook").await.len() == 2).then_some(()) }).await;
+    node.shows("hooked", "1/1 Running new").await;
+    node.shows("probed", "1/1 Running new").await;
+    assert_eq!([node.runs("probed", "a").await, node.runs("hooked", "a").await], ids);
+    for word in ["Liveness probe failed", "PostStartHook failed"] {
+        assert!(!node.log().contains(word), "{word}");
+    }
 }

@@ -148,6 +148,13 @@ impl Node {
         eventually(&format!("the daemon says {text:?}"), || async { said().then_some(()) }).await;
     }
 
+    /// Waits until the daemon says this of a pod.
+    pub async fn said_of(&self, pod: &str, text: &str) {
+        let pod = format!("default/{pod}-{NODE}");
+        let said = || self.log().lines().any(|line| line.contains(text) && line.contains(&pod));
+        eventually(&format!("the daemon says {text:?} of {pod}"), || async { said().then_some(()) }).await;
+    }
+
     /// Puts a manifest in place as rsync does: written elsewhere, renamed.
     pub fn declare(&self, file: &str, manifest: &str) {
         let draft = self.manifests().join(format!(".{file}"));
@@ -204,6 +211,17 @@ impl Node {
             let list = self.engine.list(MANAGED_BY, &self.path("root").display().to_string()).await.ok()?;
             let dirs = fs::read_dir(self.path("root/pods")).map_or(0, Iterator::count);
             (list.is_empty() && dirs == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Runs a command in a container to its end.
+    pub async fn run_in(&self, container: &str, command: &[&str]) {
+        let command = command.iter().map(|word| (*word).to_owned()).collect();
+        let exec = self.engine.exec_create(container, command, "").await.unwrap();
+        drop(self.engine.exec_start(&exec).await.unwrap());
+        eventually("the command ends", || async {
+            self.engine.exec_inspect(&exec).await.ok()?.exit_code.map(|code| assert_eq!(code, 0))
         })
         .await;
     }

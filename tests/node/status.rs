@@ -19,7 +19,7 @@ struct Answer {
 
 impl Node {
     /// `kubelet-lite …` with the address of this node's daemon.
-    fn ask(&self, words: &str) -> Answer {
+    pub fn ask(&self, words: &str) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_kubelet-lite"))
             .args(words.split(' '))
             .arg(format!("--root-dir={}", self.path("root").display()))
@@ -31,7 +31,7 @@ impl Node {
     }
 
     /// Waits until `get pods` shows this of a pod: READY, STATUS, and whether it was restarted.
-    async fn shows(&self, pod: &str, expected: &str) {
+    pub async fn shows(&self, pod: &str, expected: &str) {
         let row = || {
             let row = self.ask(&format!("get pods {pod} --no-headers")).out;
             let cells: Vec<String> = row.split_whitespace().map(str::to_owned).collect();
@@ -103,6 +103,26 @@ async fn a_pod_that_runs_is_shown_as_kubectl_shows_it() {
     let later = age(&after.metadata).duration_since(age(&before.metadata));
     assert!((0..=60).contains(&later.as_secs()), "{later:?}");
     assert!(new.conditions.unwrap().iter().all(|c| c.status == "True"));
+
+    // Somebody watches while the pod is restarted and goes.
+    let watch = std::fs::File::create(node.path("watched")).unwrap();
+    let mut watching = Command::new(env!("CARGO_BIN_EXE_kubelet-lite"))
+        .args(["get", "pods", "-w", &format!("--root-dir={}", node.path("root").display())])
+        .stdin(Stdio::null())
+        .stdout(watch)
+        .spawn()
+        .unwrap();
+    let watched = async |text: &str| {
+        let seen = || std::fs::read_to_string(node.path("watched")).is_ok_and(|shown| shown.contains(text));
+        eventually(&format!("the watch shows {text:?}"), || async { seen().then_some(()) }).await;
+    };
+    watched("NAME     READY   STATUS    RESTARTS   AGE\nweb-n1   1/1     Running   0 ").await;
+    node.declare("other.yaml", &server_pod("other", "", "", ""));
+    watched("\nother-n1   1/1     Running   0 ").await;
+    node.withdraw("other.yaml");
+    watched("\nother-n1   1/1     Terminating   0 ").await;
+    watching.kill().unwrap();
+    watching.wait().unwrap();
 
     // What is refused is named beside what is shown, and among the events.
     node.declare("web.yaml", &server_pod("web", "", "", "").replace("image:", "imag:"));

@@ -63,8 +63,8 @@ impl Engine for Limited {
         within("remove", CHANGE, self.0.remove(id)).await
     }
 
-    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
-        within("exec create", CHANGE, self.0.exec_create(id, command)).await
+    async fn exec_create(&self, id: &str, command: Vec<String>, mark: &str) -> Result<String> {
+        within("exec create", CHANGE, self.0.exec_create(id, command, mark)).await
     }
 
     async fn exec_start(&self, exec: &str) -> Result<BoxStream<'static, Result<Bytes>>> {

@@ -17,9 +17,9 @@ pub const BUSYBOX: &str = "kl-test/busybox:1";
 /// The test server (`tests/server`), nothing else: its entrypoint is `/server`.
 pub const SERVER: &str = "kl-test/server:1";
 
-const APPLETS: [&str; 18] = [
+const APPLETS: [&str; 20] = [
     "sh", "sleep", "true", "false", "cat", "echo", "kill", "nc", "httpd", "wget", "ls", "id", "env", "hostname",
-    "touch", "mkdir", "head", "ps",
+    "touch", "mkdir", "head", "ps", "rm", "killall",
 ];
 
 const PASSWD: &str = "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\ntoor:x:0:0:toor:/:/bin/sh\n";
@@ -31,6 +31,35 @@ pub fn busybox() -> ImageArchive {
 
 /// The busybox image with a `USER`. It knows `root`, `nobody`, and `toor`, who is root too.
 pub fn busybox_as(tag: &str, user: &str) -> ImageArchive {
+    busybox_with(tag, &json!({ "Env": ["PATH=/bin"], "User": user }))
+}
+
+/// The busybox image with a `STOPSIGNAL`.
+pub fn busybox_stopped_by(tag: &str, signal: &str) -> ImageArchive {
+    busybox_with(tag, &json!({ "Env": ["PATH=/bin"], "StopSignal": signal }))
+}
+
+/// The busybox image whose entrypoint is this script, called `name`; without a script, the applet of that
+/// name is its command. `directories` are there too.
+pub fn program(tag: &str, name: &str, script: &str, directories: &[&str]) -> ImageArchive {
+    let path = format!("/bin/{name}");
+    let run = match script {
+        "" => json!({ "Env": ["PATH=/bin"], "Cmd": [path] }),
+        _ => json!({ "Env": ["PATH=/bin"], "Entrypoint": [path] }),
+    };
+    let script = format!("#!/bin/sh\n{script}");
+    let mut more: Vec<LayerEntry<'_>> = directories.iter().map(|path| LayerEntry::Directory(path, 0o755)).collect();
+    if run.get("Entrypoint").is_some() {
+        more.push(LayerEntry::File(path.trim_start_matches('/'), 0o755, script.as_bytes()));
+    }
+    busybox_and(tag, &run, more)
+}
+
+fn busybox_with(tag: &str, run: &serde_json::Value) -> ImageArchive {
+    busybox_and(tag, run, Vec::new())
+}
+
+fn busybox_and(tag: &str, run: &serde_json::Value, more: Vec<LayerEntry<'_>>) -> ImageArchive {
     let program = fs::read("/bin/busybox").expect("/bin/busybox: install the package busybox-static");
     let links: Vec<String> = APPLETS.iter().map(|name| format!("bin/{name}")).collect();
     let mut layer = vec![
@@ -42,14 +71,20 @@ pub fn busybox_as(tag: &str, user: &str) -> ImageArchive {
         LayerEntry::File("bin/busybox", 0o755, &program),
     ];
     layer.extend(links.iter().map(|link| LayerEntry::Symlink(link, "busybox")));
-    image_archive(tag, &json!({ "Env": ["PATH=/bin"], "User": user }), &layer)
+    layer.extend(more);
+    image_archive(tag, run, &layer)
 }
 
 /// The test server's image.
 pub fn server() -> ImageArchive {
+    server_as(SERVER)
+}
+
+/// The test server's image under another name.
+pub fn server_as(tag: &str) -> ImageArchive {
     let program = fs::read(server_program()).expect("the test server that was just built");
     let run = json!({ "Entrypoint": ["/server"], "ExposedPorts": { "8080/tcp": {} } });
-    image_archive(SERVER, &run, &[LayerEntry::Directory("tmp", 0o1777), LayerEntry::File("server", 0o755, &program)])
+    image_archive(tag, &run, &[LayerEntry::Directory("tmp", 0o1777), LayerEntry::File("server", 0o755, &program)])
 }
 
 /// Loads an image into an engine.

@@ -261,12 +261,13 @@ impl Engine for DockerEngine {
         }
     }
 
-    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
+    async fn exec_create(&self, id: &str, command: Vec<String>, mark: &str) -> Result<String> {
         let operation = on_container("exec create", id)?;
         let config = ExecConfig {
             attach_stdout: Some(true),
             attach_stderr: Some(true),
             cmd: Some(command),
+            detach_keys: Some(narrow::mark_as_keys(mark)),
             ..ExecConfig::default()
         };
         Ok(self.short(&operation, CHANGE_LIMIT, self.docker.create_exec(id, config)).await?.id)
@@ -290,7 +291,9 @@ impl Engine for DockerEngine {
         let operation = on_container("exec inspect", exec)?;
         let path = format!("/exec/{exec}/json");
         let answer = self.short(&operation, READ_LIMIT, transport::get(&self.socket, &path)).await?;
-        narrow::exec(&answer).map_err(protocol(&operation))
+        let seen = narrow::exec(&answer).map_err(protocol(&operation))?;
+        let age = if seen.running { session::age(seen.pid) } else { None };
+        Ok(ExecDetails { age, ..seen })
     }
 
     async fn exec_kill(&self, exec: &str) -> Result<()> {
@@ -304,8 +307,12 @@ impl Engine for DockerEngine {
             tokio::time::sleep(BEGINNING_PAUSE).await;
             seen = self.exec_inspect(exec).await?;
         }
-        if !seen.running || seen.pid <= 0 {
+        if !seen.running {
             return Ok(());
+        }
+        if seen.pid <= 0 {
+            let message = "the engine has not begun it yet".to_owned();
+            return Err(EngineError::Conflict { operation, message });
         }
         let session = session::Session { id: seen.pid, container: seen.container };
         let refused = |message: String| EngineError::Refused { operation, status: 500, message };

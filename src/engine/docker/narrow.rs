@@ -8,6 +8,7 @@ use bollard::{
     errors::Error,
     models::{self, Volume},
 };
+use k8s_openapi::ByteString;
 use serde::Deserialize;
 use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
@@ -87,6 +88,8 @@ struct Inspected {
     host_config: HostConfig,
     #[serde(default)]
     network_settings: NetworkSettings,
+    #[serde(default, rename = "ExecIDs")]
+    execs: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -147,13 +150,30 @@ struct InspectedExec {
     exit_code: Option<i64>,
     #[serde(rename = "Pid", default)]
     pid: i32,
+    #[serde(rename = "DetachKeys", default)]
+    detach_keys: serde_json::Value,
+}
+
+/// Docker keeps with a command the keys that would detach a terminal from it, shows them, and uses them for
+/// nothing where there is no terminal: a mark may stand there.
+pub(super) fn mark_as_keys(mark: &str) -> String {
+    mark.chars().map(String::from).collect::<Vec<_>>().join(",")
+}
+
+/// The mark in what an engine shows of the keys: their bytes in base64, or as they were given.
+fn mark_in_keys(shown: &serde_json::Value) -> String {
+    match ByteString::deserialize(shown) {
+        Ok(ByteString(bytes)) => String::from_utf8(bytes).unwrap_or_default(),
+        Err(_) => shown.as_str().unwrap_or_default().replace(',', ""),
+    }
 }
 
 pub(super) fn exec(answer: &[u8]) -> Result<ExecDetails, String> {
     let answer: InspectedExec = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
-    let InspectedExec { container, running, exit_code, pid } = answer;
+    let InspectedExec { container, running, exit_code, pid, detach_keys } = answer;
+    let mark = mark_in_keys(&detach_keys);
     // Engines are known that name a code while the command still runs.
-    Ok(ExecDetails { container, running, exit_code: exit_code.filter(|_| !running), pid })
+    Ok(ExecDetails { container, running, exit_code: exit_code.filter(|_| !running), pid, age: None, mark })
 }
 
 pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
@@ -181,6 +201,7 @@ pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
         user: answer.config.user,
         oom_score_adj: answer.host_config.oom_score_adj,
         resolv_conf_path: answer.resolv_conf_path,
+        execs: answer.execs.unwrap_or_default(),
     })
 }
 

@@ -8,7 +8,8 @@
 use nix::{
     errno::Errno,
     sys::signal::{Signal, kill},
-    unistd::Pid,
+    time::{ClockId, clock_gettime},
+    unistd::{Pid, SysconfVar, sysconf},
 };
 use std::{fs, path::Path, time::Duration};
 
@@ -16,6 +17,18 @@ use std::{fs, path::Path, time::Duration};
 /// process that forks all the time has to be caught, and one that is waiting for a disk takes a while.
 const ROUNDS: usize = 50;
 const BETWEEN: Duration = Duration::from_millis(20);
+
+/// For how long a process of this machine has been there, if that can be seen.
+pub(super) fn age(pid: i32) -> Option<Duration> {
+    if pid <= 0 {
+        return None;
+    }
+    let stat = Stat::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)?;
+    let ticks = u64::try_from(sysconf(SysconfVar::CLK_TCK).ok()??).ok()?;
+    let began = Duration::from_millis(stat.began.checked_mul(1000)?.checked_div(ticks)?);
+    let now = Duration::from(clock_gettime(ClockId::CLOCK_BOOTTIME).ok()?);
+    Some(now.saturating_sub(began))
+}
 
 /// The session of a command.
 pub(super) struct Session {
@@ -86,6 +99,8 @@ fn names(cgroups: &str, container: &str) -> bool {
 struct Stat {
     session: i32,
     is_dead: bool,
+    /// Clock ticks from the boot to its beginning.
+    began: u64,
 }
 
 impl Stat {
@@ -96,7 +111,9 @@ impl Stat {
         let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
         // State, parent, process group, session.
         let session = fields.nth(2)?.parse().ok()?;
-        Some(Self { session, is_dead })
+        // The 22nd field of the line; the session is the sixth.
+        let began = fields.nth(15)?.parse().ok()?;
+        Some(Self { session, is_dead, began })
     }
 }
 
@@ -106,11 +123,20 @@ mod tests {
 
     #[test]
     fn a_stat_line_is_read_whatever_the_name() {
-        let stat = |line: &str| Stat::parse(line).map(|s| (s.session, s.is_dead));
-        assert_eq!(stat("12 (sleep) S 1 12 7 0 -1 4194560"), Some((7, false)));
-        assert_eq!(stat("12 (a) b) (c) Z 1 12 7 0 -1"), Some((7, true)));
-        assert_eq!(stat("12 (sleep) S 1"), None);
+        let stat = |line: &str| Stat::parse(line).map(|s| (s.session, s.is_dead, s.began));
+        let rest = "0 -1 4194560 9 8 7 6 5 4 3 2 20 0 1 0 1234567 2621440 0";
+        assert_eq!(stat(&format!("12 (sleep) S 1 12 7 {rest}")), Some((7, false, 1_234_567)));
+        assert_eq!(stat(&format!("12 (a) b) (c) Z 1 12 7 {rest}")), Some((7, true, 1_234_567)));
+        assert_eq!(stat("12 (sleep) S 1 12 7 0 -1"), None);
         assert_eq!(stat(""), None);
+    }
+
+    #[test]
+    fn the_age_of_a_process() {
+        let own = i32::try_from(std::process::id()).unwrap();
+        let (first, second) = (age(own).unwrap(), age(own).unwrap());
+        assert!(first <= second && second < Duration::from_secs(24 * 3600), "{first:?} {second:?}");
+        assert_eq!((age(0), age(-1), age(i32::MAX)), (None, None, None));
     }
 
     #[test]
@@ -119,7 +145,8 @@ mod tests {
         let add = |pid: i32, session: i32, state: &str, cgroup: &str| {
             let dir = proc.path().join(pid.to_string());
             fs::create_dir(&dir).unwrap();
-            fs::write(dir.join("stat"), format!("{pid} (x) {state} 1 1 {session} 0")).unwrap();
+            let stat = format!("{pid} (x) {state} 1 1 {session} 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 99 0");
+            fs::write(dir.join("stat"), stat).unwrap();
             fs::write(dir.join("cgroup"), format!("5:memory:{cgroup}\n0::/\n")).unwrap();
         };
         add(10, 10, "S", "/docker/7f");

@@ -166,9 +166,10 @@ impl Engine for FakeEngine {
         removed.await
     }
 
-    async fn exec_create(&self, id: &str, command: Vec<String>) -> Result<String> {
+    async fn exec_create(&self, id: &str, command: Vec<String>, mark: &str) -> Result<String> {
         let wanted = id.to_owned();
-        self.call(Verb::ExecCreate, id, move |world| world.exec_create(&wanted, command)).await
+        let mark = mark.to_owned();
+        self.call(Verb::ExecCreate, id, move |world| world.exec_create(&wanted, command, mark)).await
     }
 
     async fn exec_start(&self, exec: &str) -> Result<BoxStream<'static, Result<Bytes>>> {

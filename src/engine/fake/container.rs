@@ -133,6 +133,8 @@ impl Container {
                 0 => String::new(),
                 _ => format!("/var/lib/docker/containers/{}/resolv.conf", self.id),
             },
+            // The world knows them.
+            execs: Vec::new(),
         }
     }
 }
@@ -178,7 +180,8 @@ impl World {
     pub fn inspect(&self, id: &str) -> Result<ContainerDetails> {
         let missing = || not_found(Verb::Inspect, id, format!("No such container: {id}"));
         let number = self.number(id).ok_or_else(missing)?;
-        self.containers.get(&number).map(|c| c.details(number)).ok_or_else(missing)
+        let details = self.containers.get(&number).map(|c| c.details(number)).ok_or_else(missing)?;
+        Ok(ContainerDetails { execs: self.execs_of(number), ..details })
     }
 
     pub fn logs_tail(&mut self, id: &str, lines: u32, limit: usize) -> Result<Vec<u8>> {

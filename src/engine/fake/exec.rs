@@ -5,7 +5,10 @@ use super::{
     fault::Verb,
     world::{Due, World, conflict, not_found, refused},
 };
-use crate::engine::{Bytes, EngineError, EngineState, ExecDetails};
+use crate::{
+    engine::{Bytes, EngineError, EngineState, ExecDetails},
+    time::Timestamp,
+};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -16,6 +19,8 @@ pub(super) type Output = std::result::Result<Bytes, EngineError>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecBehaviour {
     output: Bytes,
+    /// How long the engine takes to begin it.
+    begins: Duration,
     /// Exit code and time after which it ends; `None` runs until it or its container is killed.
     end: Option<(i64, Duration)>,
 }
@@ -23,17 +28,23 @@ pub struct ExecBehaviour {
 impl ExecBehaviour {
     /// Ends with `code`, `after` its start.
     pub fn exits(code: i64, after: Duration) -> Self {
-        Self { output: Bytes::new(), end: Some((code, after)) }
+        Self { output: Bytes::new(), begins: Duration::ZERO, end: Some((code, after)) }
     }
 
     /// Never ends by itself.
     pub fn hangs() -> Self {
-        Self { output: Bytes::new(), end: None }
+        Self { output: Bytes::new(), begins: Duration::ZERO, end: None }
     }
 
     /// The program does not exist: text in the output, and exit code 126.
     pub fn missing() -> Self {
         Self::exits(126, Duration::ZERO).saying("OCI runtime exec failed: exec failed: no such file or directory")
+    }
+
+    /// The engine is busy, and takes so long to begin it.
+    #[must_use]
+    pub fn begun_after(self, begins: Duration) -> Self {
+        Self { begins, ..self }
     }
 
     /// Writes this at its start.
@@ -57,7 +68,10 @@ pub(super) struct Exec {
     /// The run of the container it is for.
     run: u32,
     command: Vec<String>,
+    mark: String,
     state: State,
+    /// What it does, until it has begun.
+    behaviour: Option<ExecBehaviour>,
     /// Closed at its end.
     output: Option<mpsc::Sender<Output>>,
 }
@@ -65,12 +79,21 @@ pub(super) struct Exec {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Created,
-    Running,
+    /// Its start was asked for, and it has not begun.
+    Beginning,
+    /// Since then.
+    Running(Timestamp),
     Ended(i64),
 }
 
+impl State {
+    fn is_live(self) -> bool {
+        matches!(self, Self::Beginning | Self::Running(_))
+    }
+}
+
 impl World {
-    pub fn exec_create(&mut self, id: &str, command: Vec<String>) -> Result<String> {
+    pub fn exec_create(&mut self, id: &str, command: Vec<String>, mark: String) -> Result<String> {
         let missing = |message| not_found(Verb::ExecCreate, id, message);
         let container = self.find(id).map_err(missing)?;
         let (state, run, full) = (container.state, container.run, container.id.clone());
@@ -87,7 +110,8 @@ impl World {
             return Err(refused(Verb::ExecCreate, id, 400, "No exec command specified".to_owned()));
         }
         self.made_execs += 1;
-        let exec = Exec { container: number, run, command, state: State::Created, output: None };
+        let state = State::Created;
+        let exec = Exec { container: number, run, command, mark, state, behaviour: None, output: None };
         self.execs.insert(self.made_execs, exec);
         Ok(format!("{:064x}", self.made_execs))
     }
@@ -118,17 +142,31 @@ impl World {
         let launch = Launch::new(&container.name, &container.labels, &container.body, container.run);
         let behaviour = (self.exec_rule)(&launch, &command);
         let (to, from) = mpsc::channel(2);
-        if !behaviour.output.is_empty() {
-            // There is room, and who asked is only about to get the other end.
-            let _ = to.try_send(Ok(behaviour.output));
-        }
+        let begins = behaviour.begins;
         if let Some(found) = self.execs.get_mut(&number) {
-            (found.state, found.output) = (State::Running, Some(to));
+            (found.state, found.output, found.behaviour) = (State::Beginning, Some(to), Some(behaviour));
+        }
+        if begins.is_zero() {
+            self.exec_begin(number);
+        } else {
+            self.after(begins, Due::ExecBegin { exec: number });
+        }
+        Ok(from)
+    }
+
+    /// A command begins, unless its container has ended meanwhile.
+    pub fn exec_begin(&mut self, number: u64) {
+        let now = self.timestamp_now();
+        let Some(found) = self.execs.get_mut(&number).filter(|e| e.state == State::Beginning) else { return };
+        found.state = State::Running(now);
+        let Some(behaviour) = found.behaviour.take() else { return };
+        if let Some(to) = found.output.as_ref().filter(|_| !behaviour.output.is_empty()) {
+            // There is room; who asked may have gone away.
+            let _ = to.try_send(Ok(behaviour.output));
         }
         if let Some((code, after)) = behaviour.end {
             self.after(after, Due::ExecExit { exec: number, code });
         }
-        Ok(from)
     }
 
     pub fn exec_inspect(&self, exec: &str) -> Result<ExecDetails> {
@@ -136,24 +174,34 @@ impl World {
         let number = self.exec_number(exec).ok_or_else(missing)?;
         let found = self.execs.get(&number).ok_or_else(missing)?;
         let container = self.containers.get(&found.container).ok_or_else(missing)?;
-        let (running, exit_code) = match found.state {
-            State::Created => (false, None),
-            State::Running => (true, None),
-            State::Ended(code) => (false, Some(code)),
+        let host_pid = i32::try_from(500_000 + number).unwrap_or(1);
+        let (running, exit_code, pid, age) = match found.state {
+            State::Created => (false, None, 0, None),
+            State::Beginning => (true, None, 0, None),
+            State::Running(since) => (true, None, host_pid, Some(self.timestamp_now().since(since))),
+            State::Ended(code) => (false, Some(code), host_pid, None),
         };
-        let pid = if found.state == State::Created { 0 } else { i32::try_from(500_000 + number).unwrap_or(1) };
-        Ok(ExecDetails { container: container.id.clone(), running, exit_code, pid })
+        Ok(ExecDetails { container: container.id.clone(), running, exit_code, pid, age, mark: found.mark.clone() })
     }
 
     pub fn exec_kill(&mut self, exec: &str) -> Result<()> {
         let number = self.exec_number(exec).ok_or_else(|| Self::exec_missing(Verb::ExecKill, exec))?;
+        if self.execs.get(&number).is_some_and(|e| e.state == State::Beginning) {
+            return Err(conflict(Verb::ExecKill, exec, "the engine has not begun it yet".to_owned()));
+        }
         self.exec_exit(number, 137);
         Ok(())
     }
 
+    /// Ids of a container's commands that have not ended.
+    pub fn execs_of(&self, container: u64) -> Vec<String> {
+        let of = |e: &Exec| e.container == container && !matches!(e.state, State::Ended(_));
+        self.execs.iter().filter(|(_, e)| of(e)).map(|(number, _)| format!("{number:064x}")).collect()
+    }
+
     /// A command ends, if it runs.
     pub fn exec_exit(&mut self, number: u64, code: i64) {
-        if let Some(exec) = self.execs.get_mut(&number).filter(|e| e.state == State::Running) {
+        if let Some(exec) = self.execs.get_mut(&number).filter(|e| matches!(e.state, State::Running(_))) {
             exec.state = State::Ended(code);
             exec.output = None;
         }
@@ -161,7 +209,7 @@ impl World {
 
     /// A container ended, and its commands with it.
     pub fn end_execs_of(&mut self, container: u64) {
-        for exec in self.execs.values_mut().filter(|e| e.container == container && e.state == State::Running) {
+        for exec in self.execs.values_mut().filter(|e| e.container == container && e.state.is_live()) {
             exec.state = State::Ended(137);
             exec.output = None;
         }
@@ -181,6 +229,6 @@ impl World {
 
     /// How many commands run now.
     pub fn running_execs(&self) -> usize {
-        self.execs.values().filter(|e| e.state == State::Running).count()
+        self.execs.values().filter(|e| e.state.is_live()).count()
     }
 }

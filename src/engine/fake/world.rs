@@ -72,6 +72,8 @@ pub(super) enum Due {
     Kill { container: u64, run: u32 },
     /// A late event arrives.
     Event(Box<EngineEvent>),
+    /// A command begins.
+    ExecBegin { exec: u64 },
     /// A command ends by itself.
     ExecExit { exec: u64, code: i64 },
     /// The engine comes back.
@@ -192,6 +194,7 @@ impl World {
                 Due::Exit { container, run, code, oom } => self.exit(container, run, code, oom),
                 Due::Kill { container, run } => self.exit(container, run, 137, false),
                 Due::Event(event) => self.stream.deliver(&event),
+                Due::ExecBegin { exec } => self.exec_begin(exec),
                 Due::ExecExit { exec, code } => self.exec_exit(exec, code),
                 Due::Up => self.come_up(),
             }

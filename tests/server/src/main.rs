@@ -2,6 +2,7 @@
 //!
 //! Flags (each `--name value`):
 //! - `--port N`: serve HTTP there (default 8080; 0 serves nothing).
+//! - `--host ADDRESS`: where that is (default 0.0.0.0).
 //! - `--grpc N`: serve gRPC health checks there, as `/set?grpc=…` says: a serving status (1 is SERVING, the
 //!   beginning), `hang`, or `code:N` for a gRPC status. It knows the services "" and `known`.
 //! - `--garbage N`: answer every connection there with a line of another protocol.
@@ -79,7 +80,8 @@ fn main() {
     }
     let port = port("--port").unwrap_or(8080);
     if port != 0 {
-        let listener = TcpListener::bind(("0.0.0.0", port)).expect("listen");
+        let host = flag("--host").unwrap_or_else(|| "0.0.0.0".to_owned());
+        let listener = TcpListener::bind((host.as_str(), port)).expect("listen");
         server.note("listen", port);
         for stream in listener.incoming().flatten() {
             let server = Arc::clone(&server);

@@ -1,0 +1,131 @@
+//! Probes over the network: on the node's own, over IPv6, and after the pod's address has changed.
+
+use crate::{
+    node::{Node, server_pod},
+    support::{DockerdOptions, eventually},
+};
+use kubelet_lite::engine::Engine;
+use std::net::{IpAddr, TcpListener};
+
+/// A port of the loopback addresses that nobody uses at the moment.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// All kinds of probes that go over the network.
+fn probes(port: u16, host: &str) -> String {
+    format!(
+        "    startupProbe: {{tcpSocket: {{port: {port}{host}}}, periodSeconds: 1, failureThreshold: 600}}\n    \
+         livenessProbe: {{httpGet: {{path: /healthz, port: {port}{host}}}, periodSeconds: 1, failureThreshold: 2}}\n    \
+         readinessProbe: {{httpGet: {{path: /readyz, port: {port}{host}}}, periodSeconds: 1, failureThreshold: 1}}\n"
+    )
+}
+
+/// Makes the server at this address fail its health checks.
+async fn fail(address: &str) {
+    let told = || async {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+        stream.write_all(b"GET /set?healthz=500 HTTP/1.0\r\n\r\n").await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        answer.contains(" 200 ").then_some(())
+    };
+    eventually("the server is told to fail", told).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pods_on_the_nodes_network_are_asked_there() {
+    let Some(node) = Node::new().await else { return };
+    // The node's address, which pods on its network are asked at unless they say otherwise.
+    let node = node.flag("--node-ip=127.0.0.2");
+    node.start();
+    let (own, local, six) = (free_port(), free_port(), free_port());
+    let on_host = |name: &str, port: u16, host: &str| {
+        server_pod(name, &format!("--port, '{port}'"), &probes(port, host), "  hostNetwork: true\n")
+    };
+    node.declare("own.yaml", &on_host("own", own, ""));
+    node.declare("local.yaml", &on_host("local", local, ", host: 127.0.0.1"));
+    node.shows("own", "1/1 Running new").await;
+    node.shows("local", "1/1 Running new").await;
+    let id = node.runs("own", "server").await;
+    fail(&format!("127.0.0.1:{own}")).await;
+    node.replaced("own", "server", &id).await;
+    node.said_of("own", &format!("http://127.0.0.2:{own}")).await;
+    // A host of IPv6, if this kernel has it.
+    if TcpListener::bind("[::1]:0").is_err() {
+        crate::support::say("NOT ASKED over IPv6: this kernel has no ::1");
+        return;
+    }
+    node.declare("six.yaml", &on_host("six", six, ", host: '::1'").replace("args: [", "args: [--host, '::1', "));
+    node.shows("six", "1/1 Running new").await;
+    let id = node.runs("six", "server").await;
+    fail(&format!("[::1]:{six}")).await;
+    node.replaced("six", "server", &id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_is_asked_at_the_address_of_its_present_sandbox() {
+    let Some(node) = Node::running().await else { return };
+    node.declare("web.yaml", &server_pod("web", "", &probes(8080, ""), ""));
+    node.shows("web", "1/1 Running new").await;
+    let address = async || node.engine.inspect(&node.runs("web", "POD").await).await.unwrap().ips[0];
+    let (sandbox, before) = (node.runs("web", "POD").await, address().await);
+    // The engine gives the lowest free address: somebody else takes the old one meanwhile.
+    node.kill().await;
+    node.engine.kill(&sandbox, "SIGKILL").await.unwrap();
+    eventually("the sandbox has ended", || async { node.find("web", "POD").await.is_none().then_some(()) }).await;
+    let mut squatters = 0;
+    let taken = loop {
+        let name = format!("squatter-{squatters}");
+        let body = serde_json::json!({ "Image": "kl-test/busybox:1", "Cmd": ["sleep", "100000"] });
+        let (status, _) =
+            node.dockerd.request("POST", &format!("/containers/create?name={name}"), Some(&body)).await.unwrap();
+        assert_eq!(status, 201);
+        node.dockerd.request("POST", &format!("/containers/{name}/start"), None).await.unwrap();
+        let ips = node.engine.inspect(&name).await.unwrap().ips;
+        squatters += 1;
+        if ips.contains(&before) || squatters == 5 {
+            break ips.contains(&before);
+        }
+    };
+    node.start();
+    let rebuilt = node.replaced("web", "POD", &sandbox).await;
+    assert_ne!(rebuilt, sandbox);
+    let after = address().await;
+    assert!(!taken || after != before, "two containers have one address");
+    node.shows("web", "1/1 Running restarted").await;
+    let id = node.runs("web", "server").await;
+    fail(&format!("{after}:8080")).await;
+    node.replaced("web", "server", &id).await;
+    node.shows("web", "1/1 Running restarted").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_is_asked_over_ipv6() {
+    // Whether this kernel can give containers addresses of IPv6.
+    if !std::path::Path::new("/proc/sys/net/ipv6").exists() {
+        crate::support::say("NOT RUN, because this kernel has no IPv6: a_pod_is_asked_over_ipv6");
+        return;
+    }
+    let args = ["--ipv6", "--fixed-cidr-v6", "fd00:6b6c::/64", "--ip6tables=false"].map(str::to_owned).to_vec();
+    let Some(node) = Node::with(DockerdOptions { args, ..DockerdOptions::default() }).await else { return };
+    node.start();
+    node.declare("web.yaml", &server_pod("web", "--host, '::'", "", ""));
+    let sandbox = node.runs("web", "POD").await;
+    let ips = node.engine.inspect(&sandbox).await.unwrap().ips;
+    let Some(six) = ips.iter().find_map(|ip| match ip {
+        IpAddr::V6(six) => Some(*six),
+        IpAddr::V4(_) => None,
+    }) else {
+        panic!("the engine gave no address of IPv6: {ips:?}");
+    };
+    assert!(ips[0].is_ipv4(), "{ips:?}");
+    let with = |host: &str| server_pod("web", "--host, '::'", &probes(8080, host), "");
+    node.declare("web.yaml", &with(&format!(", host: '{six}'")));
+    node.shows("web", "1/1 Running new").await;
+    let id = node.runs("web", "server").await;
+    fail(&format!("[{six}]:8080")).await;
+    node.replaced("web", "server", &id).await;
+    node.said_of("web", &format!("http://[{six}]:8080")).await;
+}
