@@ -73,7 +73,7 @@ impl<E: Engine> Watcher<E> {
         let gone: Vec<PodKey> = self.told.keys().filter(|key| !pictures.contains_key(key)).cloned().collect();
         for key in gone {
             if let Some((_, Some(pod))) = self.told.remove(&key) {
-                self.tell(WatchEvent::Deleted(pod));
+                self.tell(&WatchEvent::Deleted(pod));
             }
         }
         for (key, picture) in pictures {
@@ -88,22 +88,22 @@ impl<E: Engine> Watcher<E> {
                 now = Some(pod).filter(|pod| self.watched.fields.matches(|name| pod_field(pod, name)));
             }
             match (before.and_then(|(_, pod)| pod), &now) {
-                (None, Some(pod)) => self.tell(WatchEvent::Added(pod.clone())),
+                (None, Some(pod)) => self.tell(&WatchEvent::Added(pod.clone())),
                 // Another pod of that name.
                 (Some(old), Some(pod)) if old.metadata.uid != pod.metadata.uid => {
-                    self.tell(WatchEvent::Deleted(old));
-                    self.tell(WatchEvent::Added(pod.clone()));
+                    self.tell(&WatchEvent::Deleted(old));
+                    self.tell(&WatchEvent::Added(pod.clone()));
                 }
-                (Some(old), Some(pod)) if old != *pod => self.tell(WatchEvent::Modified(pod.clone())),
-                (Some(old), None) => self.tell(WatchEvent::Deleted(old)),
+                (Some(old), Some(pod)) if old != *pod => self.tell(&WatchEvent::Modified(pod.clone())),
+                (Some(old), None) => self.tell(&WatchEvent::Deleted(old)),
                 (Some(_), Some(_)) | (None, None) => {}
             }
             self.told.insert(key, (picture, now));
         }
     }
 
-    fn tell(&mut self, event: WatchEvent<Pod>) {
-        match serde_json::to_vec(&event) {
+    fn tell(&mut self, event: &WatchEvent<Pod>) {
+        match serde_json::to_vec(event) {
             Ok(mut line) => {
                 line.push(b'\n');
                 self.lines.push_back(line.into());

@@ -42,6 +42,8 @@ enum End {
     Unkillable(String),
     /// The engine has not begun it, or does not say how it stands.
     Unknown(String),
+    /// The engine has forgotten it: its container is gone, or the engine was started anew.
+    Forgotten,
 }
 
 /// Kills its command when it is dropped before the command has ended.
@@ -104,7 +106,7 @@ pub(super) async fn ask<E: Engine + Clone>(
         match kill(engine, exec).await {
             End::Unkillable(why) => return Outcome::Failure(format!("the last command has not ended: {why}")),
             End::Unknown(why) => return Outcome::Error(format!("the last command may not have ended: {why}")),
-            End::Exited(_) | End::Killed => leftover.0 = None,
+            End::Exited(_) | End::Killed | End::Forgotten => leftover.0 = None,
         }
     }
     let limit = Instant::now() + BEGINNING;
@@ -155,6 +157,7 @@ pub(super) async fn ask<E: Engine + Clone>(
             leftover.0 = Some(flight.exec.clone());
             Outcome::Failure(format!("{}, and can not be ended: {why}", late()))
         }
+        End::Forgotten => Outcome::Error(format!("the engine has forgotten command {:?}", command.join(" "))),
         End::Unknown(why) => {
             leftover.0 = Some(flight.exec.clone());
             Outcome::Error(format!("nobody knows how command {:?} ended: {why}", command.join(" ")))
@@ -281,8 +284,7 @@ async fn kill<E: Engine>(engine: &E, exec: &str) -> End {
     }
     let refused = match engine.exec_kill(exec).await {
         Ok(()) => None,
-        // The engine has forgotten it: its container is gone, or the engine was restarted.
-        Err(error) if error.is_not_found() => return End::Killed,
+        Err(error) if error.is_not_found() => return End::Forgotten,
         Err(error @ EngineError::Refused { .. }) => Some(report(&error)),
         Err(error) => return End::Unknown(report(&error)),
     };
@@ -294,7 +296,7 @@ async fn kill<E: Engine>(engine: &E, exec: &str) -> End {
             // It was never started.
             Ok(seen) if !seen.running => End::Killed,
             Ok(_) => End::Unknown("the engine does not say that it ended".to_owned()),
-            Err(error) if error.is_not_found() => End::Killed,
+            Err(error) if error.is_not_found() => End::Forgotten,
             Err(error) => End::Unknown(report(&error)),
         },
     }

@@ -1,6 +1,7 @@
 //! The task of one pod: observe, decide, begin, publish, wait.
 
 mod begin;
+mod record;
 
 use super::{
     Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, lookup::Lookup, picture::Known,
@@ -9,8 +10,8 @@ use super::{
 use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Failure, Hold, ImageStates, InFlight, LastResults, PodAction, PodPlan, StopReason, SyncInput, Target,
-        Volumes, compute_pod_actions, incumbent,
+        Desired, Hold, ImageStates, InFlight, LastResults, PodPlan, StopReason, SyncInput, Target, compute_pod_actions,
+        incumbent,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     probe, report,
@@ -459,98 +460,6 @@ impl<E: Engine> PodWorker<E> {
     /// Whom what is said happens to.
     fn journal<'a>(&'a self, uid: Option<&'a PodUid>, pod: Option<&'a Arc<Pod>>) -> journal::Subject<'a> {
         journal::Subject { events: &self.shared.events, key: &self.key, uid, pod: pod.map(|pod| &**pod) }
-    }
-
-    /// Takes in the end of a task.
-    fn record(&mut self, end: Result<(tokio::task::Id, End), tokio::task::JoinError>) {
-        let (target, result) = match end {
-            // One that was superseded may have ended by itself just before.
-            Ok((id, (target, _))) if self.handles.get(&target).is_none_or(|h| h.id() != id) => return,
-            Ok((_, ended)) => ended,
-            Err(failed) => {
-                let target = self.handles.iter().find(|(_, h)| h.id() == failed.id()).map(|(t, _)| t.clone());
-                let Some(target) = target else { return };
-                let verb = self.in_flight.get(&target).map_or("action", PodAction::verb);
-                if failed.is_cancelled() {
-                    self.handles.remove(&target);
-                    self.in_flight.remove(&target);
-                    return;
-                }
-                (target, Err(SyncError::Aborted { verb, message: failed.to_string() }))
-            }
-        };
-        self.handles.remove(&target);
-        let Some(action) = self.in_flight.remove(&target) else { return };
-        if let Err(error) = &result
-            && error.is_unavailable()
-        {
-            self.engine_is_away(&action, error);
-            return;
-        }
-        if let (Some(ended), Err(error)) = (self.asking.hook_ended(&action, result.is_ok()), &result) {
-            let uid = self.owner(|i| i.containers.iter().any(|c| c.id == ended));
-            self.journal(uid.as_ref(), self.wanted()).hook_failed(&action);
-            debug!(pod = %self.key, container_id = %ended, "{}", report(error));
-            return;
-        }
-        match result {
-            Ok(done) => {
-                self.results.remove(&target);
-                self.lookup.succeeded(&action);
-                if let PodAction::RemoveVolumes { uid }
-                | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } = &action
-                {
-                    self.volumes.remove(uid);
-                    self.lookup.removed(uid);
-                    self.ends.forget_gone(self.view.pod(), &self.volumes);
-                }
-                done.touched.into_iter().for_each(|id| self.view.mark(id));
-                if let Some((reference, image)) = done.image {
-                    self.images.insert(reference, image);
-                }
-            }
-            Err(error) => self.record_failure(target, &action, &error),
-        }
-    }
-
-    /// Nothing is known of what an action has come to, and all is looked at when the engine is back. A hook
-    /// then runs again: at least once, as the kubelet has it.
-    fn engine_is_away(&mut self, action: &PodAction, error: &SyncError) {
-        debug!(pod = %self.key, action = action.verb(), "waiting for the engine: {}", report(error));
-        if let PodAction::StopContainer { id, .. } = action {
-            self.ends.forget(id);
-        }
-        self.view.mark_all();
-        self.pause();
-    }
-
-    fn record_failure(&mut self, target: Target, action: &PodAction, error: &SyncError) {
-        // Whatever was asked may have happened: look.
-        match action {
-            PodAction::StartSandbox { id, .. }
-            | PodAction::StopSandbox { id }
-            | PodAction::RemoveSandbox { id, .. }
-            | PodAction::StartContainer { id, .. }
-            | PodAction::StopContainer { id, .. }
-            | PodAction::RemoveContainer { id, .. } => self.view.mark(id.clone()),
-            PodAction::EnsureImage { .. }
-            | PodAction::CreateSandbox { .. }
-            | PodAction::UpdateVolumes { .. }
-            | PodAction::RemoveVolumes { .. }
-            | PodAction::CreateContainer { .. }
-            | PodAction::RunPostStart { .. }
-            | PodAction::RunPreStop { .. } => {}
-        }
-        if let PodAction::StopContainer { id, .. } = action {
-            self.ends.forget(id);
-        }
-        let failures = self.results.get(&target).map_or(0, |f| f.failures).saturating_add(1);
-        let failure =
-            Failure { failures, at: self.shared.clock.now(), reason: error.reason(action), message: report(error) };
-        let delay = crate::plan::backoff::retry_delay(&target, failures);
-        let our_fault = matches!(error, SyncError::Aborted { .. });
-        self.journal(self.uid(), self.wanted()).failed(&target, &failure, delay, our_fault);
-        self.results.insert(target, failure);
     }
 
     fn publish(&mut self) {

@@ -144,14 +144,14 @@ pub async fn a_container_tells_which_commands_run_in_it<E: Engine + Clone>(stage
     stage.exec_ended(&quiet).await;
     let (lasting, mut output) = stage.begin(&id, Command::Lasting).await;
     assert_eq!(output.next().await.unwrap().unwrap(), "begun\n");
-    assert_eq!(stage.inspect(&id).await.execs, [lasting.clone()], "one that has ended is not named");
+    assert_eq!(stage.inspect(&id).await.execs, std::slice::from_ref(&lasting), "one that has ended is not named");
     // Without a mark, as commands of others are.
     let foreign = stage.engine.exec_create(&id, Command::Lasting.words(), "").await.unwrap();
     assert_eq!(stage.exec_inspect(&foreign).await.mark, "");
     stage.engine.exec_kill(&lasting).await.unwrap();
     stage.exec_ended(&lasting).await;
     // The one that was set up and never started stays.
-    let left = || async { (stage.inspect(&id).await.execs == [foreign.clone()]).then_some(()) };
+    let left = || async { (stage.inspect(&id).await.execs == std::slice::from_ref(&foreign)).then_some(()) };
     eventually("the killed command is not named any more", left).await;
 }
 

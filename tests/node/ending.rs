@@ -1,7 +1,7 @@
 //! How containers end: signals, the moments of SIGTERM and SIGKILL, and wishes that change meanwhile.
 
 use crate::{
-    moments::{Written, assert_between, busybox, noted, stubborn, uptime},
+    moments::{Written, assert_between, busybox, last_sign, noted, stubborn, uptime},
     node::{Node, server_pod},
     support::{eventually, images},
 };
@@ -70,9 +70,9 @@ async fn the_shortest_graces_are_two_seconds_and_no_longer() {
     node.withdraw("one.yaml");
     node.nothing_left().await;
     for name in ["zero", "one"] {
-        let (term, alive) = (noted(&node, &format!("{name}.term")).await, noted(&node, &format!("{name}.alive")).await);
-        assert_between("the signal", term[0] - asked, 0.0, 5.0);
-        assert_between("the time to SIGKILL", alive[0] - term[0], 1.5, 5.0);
+        let (term, end) = (noted(&node, &format!("{name}.term")).await[0], last_sign(&node, name).await);
+        assert_between("the signal", term - asked, 0.0, 5.0);
+        assert_between("the time to SIGKILL", end - term, 1.5, 5.0);
     }
 }
 
@@ -102,8 +102,7 @@ async fn a_kill_of_the_daemon_after_the_signal_moves_no_deadline() {
         // Where nobody is left, the engine keeps the deadline.
         let ended = || async { node.find(name, name).await.is_none().then_some(()) };
         eventually("the container has ended", ended).await;
-        let alive = noted(&node, &format!("{name}.alive")).await[0];
-        assert_between("the last sign of life", alive - asked, 7.5, 11.0);
+        assert_between("the last sign of life", last_sign(&node, name).await - asked, 7.5, 11.0);
         if !comes_back {
             node.start();
         }
@@ -124,7 +123,7 @@ async fn what_is_removed_while_it_is_on_its_way_is_gone_at_once() {
     for (name, manifest, word) in [
         ("pulling", server_pod("pulling", "", "", "").replace("kl-test/server:1", &image), "Pulling image"),
         ("unpulled", server_pod("unpulled", "", "", "").replace("server:1", "missing:1"), "ErrImagePull"),
-        ("loop", server_pod("loop", "--exit-after, '10:3'", "", ""), "Back-off restarting"),
+        ("loop", server_pod("loop", "--exit-after, '10:3'", "", ""), "restarting failed container"),
         ("init", server_pod("init", "", "", stuck).replace("Seconds: 5", "Seconds: 2"), "Started container first"),
         ("hooked", server_pod("hooked", "", hook, ""), "Started container server"),
         ("starting", server_pod("starting", "", probe, ""), "Startup probe failed"),

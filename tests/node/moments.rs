@@ -39,11 +39,12 @@ pub fn busybox(name: &str, script: &str, more: &str) -> String {
     )
 }
 
-/// Notes the moment of its stop signal, and goes on noting that it lives.
+/// Notes the moment of its stop signal in `NAME.term`, and that it lives in `NAME.alive`, whose last moment
+/// counts.
 pub fn stubborn(name: &str) -> String {
     format!(
-        "trap 'cat /proc/uptime >> /log/{name}.term' TERM; while true; do cat /proc/uptime > /log/{name}.new; \
-         cat /log/{name}.new > /log/{name}.alive; sleep 0.1; done"
+        "trap 'cat /proc/uptime >> /log/{name}.term' TERM; while true; do cat /proc/uptime >> /log/{name}.alive; \
+         sleep 0.1; done"
     )
 }
 
@@ -64,6 +65,12 @@ pub async fn noted(node: &Node, file: &str) -> Vec<f64> {
         (!moments.is_empty()).then_some(moments)
     })
     .await
+}
+
+/// When a [`stubborn`] container was last seen to live.
+pub async fn last_sign(node: &Node, name: &str) -> f64 {
+    let moments = noted(node, &format!("{name}.alive")).await;
+    moments[moments.len() - 1]
 }
 
 #[track_caller]

@@ -127,5 +127,5 @@ async fn a_pod_is_asked_over_ipv6() {
     let id = node.runs("web", "server").await;
     fail(&format!("[{six}]:8080")).await;
     node.replaced("web", "server", &id).await;
-    node.said_of("web", &format!("http://[{six}]:8080")).await;
+    node.said_of("web", "HTTP probe failed with statuscode: 500").await;
 }

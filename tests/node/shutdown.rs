@@ -2,7 +2,7 @@
 //! daemon's guard at logind tells it.
 
 use crate::{
-    moments::{Written, assert_between, busybox, noted, stubborn, uptime},
+    moments::{Written, assert_between, busybox, last_sign, noted, stubborn, uptime},
     node::{NODE, Node},
     support::eventually,
 };
@@ -114,7 +114,7 @@ async fn sidecars_share_what_the_shutdown_leaves_and_end_last_first() {
         let (end, term) = (moment(&format!("{earlier}.end")).await, moment(&format!("{later}.term")).await);
         assert_between(&format!("the signal of {later}, after the end of {earlier}"), term - end, -0.05, 3.0);
     }
-    assert_between("the end of the stubborn one", moment("stubborn.alive").await, 11.5, 15.5);
+    assert_between("the end of the stubborn one", last_sign(&node, "stubborn").await - asked, 11.5, 15.5);
     assert_between("the signal of its sidecar", moment("side.term").await, 11.5, 15.5);
     // Records and volumes stay for the next boot.
     let rows = node.containers().await;

@@ -19,7 +19,7 @@ struct Answer {
 
 impl Node {
     /// `kubelet-lite …` with the address of this node's daemon.
-    pub fn ask(&self, words: &str) -> Answer {
+    fn ask(&self, words: &str) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_kubelet-lite"))
             .args(words.split(' '))
             .arg(format!("--root-dir={}", self.path("root").display()))

@@ -208,6 +208,28 @@ fn an_inspected_container_is_narrowed() {
 }
 
 #[test]
+fn a_command_keeps_its_mark_where_keys_to_detach_would_stand() {
+    let mark = |keys: serde_json::Value| {
+        let answer = json!({"ContainerID": "d164", "Running": true, "ExitCode": null, "Pid": 9, "DetachKeys": keys});
+        narrow::exec(answer.to_string().as_bytes()).unwrap().mark
+    };
+    assert_eq!(narrow::mark_as_keys("a-b"), "a,-,b");
+    assert_eq!(narrow::mark_as_keys(""), "");
+    for (keys, expected) in [
+        // Engines show bytes; one that showed what it was given would do as well.
+        (json!("YS1i"), "a-b"),
+        (json!("a,-,b"), "a-b"),
+        // Those that `docker exec` sends by default, and none.
+        (json!("EBE="), "\u{10}\u{11}"),
+        (json!(""), ""),
+        (json!(null), ""),
+        (json!(7), ""),
+    ] {
+        assert_eq!(mark(keys.clone()), expected, "{keys}");
+    }
+}
+
+#[test]
 fn version_and_info_are_merged() {
     let version = json!({"Version": "20.10.24+dfsg1", "ApiVersion": "1.41"});
     let info =

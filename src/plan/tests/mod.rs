@@ -12,6 +12,7 @@ mod references;
 mod replace;
 mod restart;
 mod sandbox;
+mod shutdown;
 mod start;
 mod terminate;
 mod text;

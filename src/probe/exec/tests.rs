@@ -9,6 +9,10 @@ use crate::{
 
 const S: Duration = Duration::from_secs(1);
 
+fn not_found() -> EngineError {
+    EngineError::NotFound { operation: "exec".to_owned(), message: "No such exec instance".to_owned() }
+}
+
 /// An engine with a running container, whose commands do as told.
 async fn stage(behaviour: ExecBehaviour) -> (FakeEngine, ContainerId) {
     let engine = FakeEngine::new(&Clock::simulated(jiff::Timestamp::UNIX_EPOCH));
@@ -113,6 +117,16 @@ async fn an_engine_that_goes_away_is_no_failure() {
     let outcome = ask(&engine, &container, &command, S, &mut leftover).await;
     assert!(matches!(outcome, Outcome::Error(_)), "{outcome:?}");
     engine.clear_faults();
+    // It was started anew meanwhile.
+    let (fresh, container_of_fresh) = stage(ExecBehaviour::hangs()).await;
+    fresh.on_call(|call| match call.verb {
+        Verb::ExecInspect | Verb::ExecKill => vec![Fault::Before(not_found())],
+        _ => Vec::new(),
+    });
+    assert_eq!(
+        asked(&fresh, &container_of_fresh).await,
+        Outcome::Error("the engine has forgotten command \"probe it\"".to_owned())
+    );
     // The engine is back: the old one is ended before the next begins.
     engine.behave_exec(|_, _| ExecBehaviour::exits(0, Duration::ZERO));
     let outcome = ask(&engine, &container, &command, S, &mut leftover).await;
