@@ -1,13 +1,20 @@
 //! What the test did, in the order of the engine's history: together they are the story that the
 //! invariants are held against.
 
-use crate::manifests::Wished;
-use kubelet_lite::{
-    engine::fake::{HistoryEntry, What},
-    pod::PodKey,
-    time::Timestamp,
+use crate::{
+    answers::{Asked, Came},
+    manifests::Wished,
 };
-use std::{collections::BTreeMap, fmt::Write as _};
+use kubelet_lite::{
+    engine::fake::{FakeEngine, HistoryEntry, What},
+    pod::PodKey,
+    time::{Clock, Timestamp},
+};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::{Arc, Mutex},
+};
 
 /// Something done from outside of the daemon.
 #[derive(Clone, Debug)]
@@ -24,6 +31,19 @@ pub enum Deed {
     /// An image is on the node without a pull.
     ImageAdded(String),
     ImageRemoved(String),
+    /// A probe or hook of this container was begun.
+    Asked {
+        id: String,
+        asked: Asked,
+        flight: u64,
+    },
+    /// It has ended.
+    Answered {
+        id: String,
+        asked: Asked,
+        flight: u64,
+        came: Came,
+    },
     /// The wall clock jumped.
     ClockJump,
     /// All is as wished, and was so for a while.
@@ -38,6 +58,34 @@ pub struct Note {
     pub index: usize,
     pub at: Timestamp,
     pub deed: Deed,
+}
+
+/// Takes notes.
+#[derive(Clone)]
+pub struct Chronicle {
+    engine: FakeEngine,
+    clock: Clock,
+    notes: Arc<Mutex<Vec<Note>>>,
+}
+
+impl Chronicle {
+    pub fn new(engine: &FakeEngine, clock: &Clock) -> Self {
+        Self { engine: engine.clone(), clock: clock.clone(), notes: Arc::default() }
+    }
+
+    pub fn note(&self, deed: Deed) {
+        let index = self.engine.with_history(<[_]>::len);
+        self.notes.lock().unwrap().push(Note { index, at: self.clock.now(), deed });
+    }
+
+    /// Labels of a container.
+    pub fn labels(&self, id: &str) -> Option<BTreeMap<String, String>> {
+        self.engine.containers().into_iter().find(|c| c.id == id).map(|c| c.labels)
+    }
+
+    pub fn notes(&self) -> Vec<Note> {
+        self.notes.lock().unwrap().clone()
+    }
 }
 
 /// What a container is, read from its labels.

@@ -3,6 +3,7 @@
 //!
 //! A failure prints the one command that plays its case again alone, with the daemon's log.
 
+mod answers;
 mod chronicle;
 mod crowd;
 mod invariants;

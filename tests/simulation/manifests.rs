@@ -1,9 +1,10 @@
 //! Pods as data, the manifest directory, and the daemon's look at it.
 
+use crate::answers::Asked;
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use kubelet_lite::{
     manifest::{DirectoryState, ManifestFile, Object, Snapshot},
-    pod::{ContainerKind, ManifestSource, Node, Pod, PodKey},
+    pod::{ContainerKind, ManifestSource, Node, Pod, PodKey, ProbeKind},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -39,6 +40,23 @@ pub struct ContainerDef {
     pub env: u32,
     /// Period of a readiness probe: an edit of it restarts nothing.
     pub probe: Option<i32>,
+    /// What else it is asked. Init containers are asked nothing.
+    pub asks: Asks,
+}
+
+/// What a container is asked but for its readiness.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asks {
+    pub startup: bool,
+    pub liveness: bool,
+    /// `initialDelaySeconds`, `periodSeconds` and `failureThreshold` of both.
+    pub delay: i32,
+    pub period: Option<i32>,
+    pub threshold: Option<i32>,
+    /// `terminationGracePeriodSeconds` of both.
+    pub grace: Option<i64>,
+    pub post_start: bool,
+    pub pre_stop: bool,
 }
 
 impl PodDef {
@@ -66,7 +84,9 @@ impl PodDef {
     pub fn text(&self) -> String {
         let container = |c: &ContainerDef| {
             let probe = c.probe.map(|period| format!(" probe {period}")).unwrap_or_default();
-            format!("{} {:?} {} env {}{probe}", c.name, c.kind, c.image, c.env)
+            let asks = Some(c.asks).filter(|asks| *asks != Asks::default());
+            let asks = asks.map(|asks| format!(" {asks:?}")).unwrap_or_default();
+            format!("{} {:?} {} env {}{probe}{asks}", c.name, c.kind, c.image, c.env)
         };
         let containers: Vec<String> = self.containers.iter().map(container).collect();
         let Self { name, uid, grace, restart_policy, hostname, label, volume, host_port, .. } = self;
@@ -104,9 +124,28 @@ impl PodDef {
     fn container(&self, c: &ContainerDef) -> api::Container {
         let mount = api::VolumeMount { name: "data".into(), mount_path: "/data".into(), ..Default::default() };
         let port = |port| api::ContainerPort { container_port: 80, host_port: Some(port), ..Default::default() };
-        let probe = |period| api::Probe {
-            exec: Some(api::ExecAction { command: Some(vec!["true".into()]) }),
+        let exec = |asked: Asked| Some(api::ExecAction { command: Some(asked.command()) });
+        let readiness = |period| api::Probe {
+            exec: exec(Asked::Probe(ProbeKind::Readiness)),
             period_seconds: Some(period),
+            ..Default::default()
+        };
+        let is_asked = c.kind != ContainerKind::Init;
+        let probe = |kind, is_asked: bool| {
+            is_asked.then(|| api::Probe {
+                exec: exec(Asked::Probe(kind)),
+                initial_delay_seconds: Some(c.asks.delay),
+                period_seconds: c.asks.period,
+                failure_threshold: c.asks.threshold,
+                termination_grace_period_seconds: c.asks.grace,
+                ..Default::default()
+            })
+        };
+        let hook =
+            |asked, is_asked: bool| is_asked.then(|| api::LifecycleHandler { exec: exec(asked), ..Default::default() });
+        let lifecycle = api::Lifecycle {
+            post_start: hook(Asked::PostStart, c.asks.post_start),
+            pre_stop: hook(Asked::PreStop, c.asks.pre_stop),
             ..Default::default()
         };
         let first_app = self.containers.iter().find(|c| c.kind == ContainerKind::App).map(|c| c.name);
@@ -118,14 +157,17 @@ impl PodDef {
             volume_mounts: self.volume.then(|| vec![mount]),
             ports: self.host_port.filter(|_| first_app == Some(c.name)).map(|p| vec![port(p)]),
             restart_policy: (c.kind == ContainerKind::Sidecar).then(|| "Always".into()),
-            readiness_probe: c.probe.filter(|_| c.kind != ContainerKind::Init).map(probe),
+            startup_probe: probe(ProbeKind::Startup, is_asked && c.asks.startup),
+            liveness_probe: probe(ProbeKind::Liveness, is_asked && c.asks.liveness),
+            readiness_probe: c.probe.filter(|_| is_asked).map(readiness),
+            lifecycle: Some(lifecycle).filter(|l| is_asked && *l != api::Lifecycle::default()),
             ..Default::default()
         }
     }
 }
 
 fn container(name: &'static str, kind: ContainerKind) -> ContainerDef {
-    ContainerDef { name, kind, image: "app:1", env: 0, probe: None }
+    ContainerDef { name, kind, image: "app:1", env: 0, probe: None, asks: Asks::default() }
 }
 
 pub fn app(name: &'static str) -> ContainerDef {

@@ -1,12 +1,12 @@
 //! A simulated node: an engine, a manifest directory, a root directory, and one daemon after the other.
 
 use crate::{
-    chronicle::{Deed, Note, Story},
+    answers::Answers,
+    chronicle::{Chronicle, Deed, Story},
     limited::Limited,
     manifests::{Directory, Told, Watcher, Wished, node},
     programs::Programs,
 };
-use futures_util::future::BoxFuture;
 use kubelet_lite::{
     convert::NodeFacts,
     engine::{
@@ -16,7 +16,6 @@ use kubelet_lite::{
     event::Recorder,
     manifest::Snapshot,
     plan::NodePolicy,
-    probe::{Handler, HandlerTarget, Handlers, Hook, HookDone, HookError, Leftover, Outcome},
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
@@ -41,6 +40,7 @@ pub struct Node {
     pub engine: FakeEngine,
     pub directory: Directory,
     pub programs: Programs,
+    pub answers: Answers,
     /// How long after its death the daemon is started again.
     pub restart_after: Duration,
     /// The call that a fault is meant for.
@@ -52,7 +52,9 @@ pub struct Node {
     root: TempDir,
     daemon: Option<Daemon>,
     restart_at: Option<Instant>,
-    notes: Vec<Note>,
+    chronicle: Chronicle,
+    /// What is wanted was told at least once.
+    has_told: bool,
     /// Containers that are not ours.
     foreign: BTreeSet<String>,
 }
@@ -82,10 +84,12 @@ impl Node {
         let programs = Programs::default();
         programs.install(&engine);
         engine.publish_image(PAUSE_IMAGE, Duration::from_secs(1));
+        let chronicle = Chronicle::new(&engine, &clock);
         let mut node = Self {
             engine,
             directory: Directory::default(),
             programs,
+            answers: Answers::new(chronicle.clone()),
             restart_after: Duration::from_secs(1),
             disturbed: None,
             wrong: Vec::new(),
@@ -94,7 +98,8 @@ impl Node {
             root,
             daemon: None,
             restart_at: None,
-            notes: Vec::new(),
+            chronicle,
+            has_told: false,
             foreign: BTreeSet::new(),
         };
         for image in [PAUSE_IMAGE, "app:1", "app:2"] {
@@ -104,8 +109,7 @@ impl Node {
     }
 
     pub fn note(&mut self, deed: Deed) {
-        let index = self.engine.with_history(<[_]>::len);
-        self.notes.push(Note { index, at: self.clock.now(), deed });
+        self.chronicle.note(deed);
     }
 
     /// A word to the reader of a failure.
@@ -115,7 +119,7 @@ impl Node {
 
     /// Everything so far.
     pub fn story(&self) -> Story {
-        Story::new(self.engine.history(), self.notes.clone())
+        Story::new(self.engine.history(), self.chronicle.notes())
     }
 
     /// Something goes wrong with call number `n`.
@@ -156,7 +160,7 @@ impl Node {
             clock,
             policy: NodePolicy::default(),
             starts: StartQueue::new(PARALLEL_STARTS),
-            handlers: Arc::new(AllWell),
+            handlers: Arc::new(self.answers.clone()),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
         };
         let mut watcher = Watcher::default();
@@ -209,7 +213,8 @@ impl Node {
         let before = self.told.wished();
         self.told.hear(&self.directory);
         let wished = self.told.wished();
-        if !Arc::ptr_eq(&wished, &before) || self.notes.iter().all(|n| !matches!(n.deed, Deed::Wish(_))) {
+        let is_first = !std::mem::replace(&mut self.has_told, true);
+        if is_first || !Arc::ptr_eq(&wished, &before) {
             self.note(Deed::Wish(wished));
         }
     }
@@ -354,23 +359,4 @@ fn unrest(calls: &[Call]) -> Option<String> {
         return Some(format!("not quiet: {} calls like #{} {} {}", others.len(), call.n, call.verb, call.subject));
     }
     (!(1..=2).contains(&lists.len())).then(|| format!("{} lists in two sync periods", lists.len()))
-}
-
-/// Every probe passes and every hook succeeds at once.
-struct AllWell;
-
-impl Handlers for AllWell {
-    fn ask<'a>(
-        &'a self,
-        _: &'a Handler,
-        _: &'a HandlerTarget,
-        _: Duration,
-        _: &'a mut Leftover,
-    ) -> BoxFuture<'a, Outcome> {
-        Box::pin(async { Outcome::Success(String::new()) })
-    }
-
-    fn run<'a>(&'a self, _: &'a Hook, _: &'a HandlerTarget) -> BoxFuture<'a, Result<HookDone, HookError>> {
-        Box::pin(async { Ok(HookDone::default()) })
-    }
 }

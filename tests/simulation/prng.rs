@@ -10,6 +10,11 @@ impl Prng {
         Self(seed)
     }
 
+    /// Another generator, for what is chosen in an order of its own.
+    pub fn child(&mut self) -> Self {
+        Self(self.next())
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

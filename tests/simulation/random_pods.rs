@@ -1,12 +1,13 @@
 //! Random pods, what their programs do, and what may be edited in them.
 
 use crate::{
-    manifests::{ContainerDef, PodDef, app, init, sidecar},
+    answers::{Answer, Asked},
+    manifests::{Asks, ContainerDef, PodDef, app, init, sidecar},
     prng::Prng,
     programs::Programs,
 };
 use kubelet_lite::{engine::fake::Behaviour, pod::ContainerKind};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 const IMAGES: [&str; 4] = ["app:1", "app:2", "app:3", "app:4"];
 const GRACES: [i64; 6] = [0, 1, 2, 5, 10, 30];
@@ -37,6 +38,9 @@ fn pod(rng: &mut Prng, name: &'static str) -> PodDef {
     }
     for container in &mut containers {
         container.image = image(rng);
+        if rng.one_in(4) {
+            container.asks = asks(rng);
+        }
     }
     let mut def = PodDef::new(name, &containers);
     def.uid = rng.one_in(6).then_some(match name {
@@ -50,6 +54,39 @@ fn pod(rng: &mut Prng, name: &'static str) -> PodDef {
     def.restart_policy = if name == "job" { rng.pick(&POLICIES) } else { "Always" };
     def.host_port = rng.one_in(4).then(|| host_port(name));
     def
+}
+
+fn asks(rng: &mut Prng) -> Asks {
+    let one_of = |rng: &mut Prng, all: &[i32]| rng.one_in(2).then(|| rng.pick(all));
+    Asks {
+        startup: rng.one_in(3),
+        liveness: rng.one_in(2),
+        delay: rng.pick(&[0, 0, 3, 20]),
+        period: one_of(rng, &[5, 20, 60]),
+        threshold: one_of(rng, &[1, 2]),
+        grace: rng.one_in(3).then(|| rng.pick(&[1, 4, 40])),
+        post_start: rng.one_in(3),
+        pre_stop: rng.one_in(2),
+    }
+}
+
+/// What comes of probes and hooks: mostly what came of the same one before.
+pub fn answers(mut rng: Prng) -> impl FnMut(&str, Asked) -> Answer {
+    let mut moods: BTreeMap<(String, Asked), Answer> = BTreeMap::new();
+    move |id, asked| {
+        let mood = moods.get(&(id.to_owned(), asked)).copied().filter(|_| !rng.one_in(5));
+        let answer = mood.unwrap_or_else(|| {
+            let after = Duration::from_millis(rng.pick(&[0, 0, 10, 500, 3_000]));
+            match rng.below(10) {
+                0 | 1 => Answer::Fails(after),
+                2 => Answer::Errs,
+                3 => Answer::Hangs,
+                _ => Answer::Passes(after),
+            }
+        });
+        moods.insert((id.to_owned(), asked), answer);
+        answer
+    }
 }
 
 /// Mostly what is on the node.

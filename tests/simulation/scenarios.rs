@@ -1,10 +1,11 @@
 //! The scenarios of the sweep, as data.
 
 use crate::{
-    manifests::{ContainerDef, PodDef, app, init, sidecar},
+    answers::{Answer, Asked},
+    manifests::{Asks, ContainerDef, PodDef, app, init, sidecar},
     node::Node,
 };
-use kubelet_lite::engine::fake::Behaviour;
+use kubelet_lite::{engine::fake::Behaviour, pod::ProbeKind};
 use std::time::Duration;
 
 /// One thing that happens in a scenario.
@@ -21,6 +22,8 @@ pub enum Act {
     First(&'static str, &'static str, Vec<Behaviour>),
     /// What all others do.
     Then(&'static str, &'static str, Behaviour),
+    /// What a probe or hook of a container comes to at first; later it passes.
+    Answers(&'static str, &'static str, Asked, Vec<Answer>),
     ByHand(&'static str, &'static str, &'static str),
     KillDaemon,
     Detach,
@@ -57,6 +60,21 @@ fn full() -> PodDef {
     PodDef::new("full", &[init("init"), sidecar("side"), init("init2"), app("app"), app("app2")])
 }
 
+/// A container that is asked everything.
+fn asked(container: ContainerDef) -> ContainerDef {
+    let asks = Asks {
+        startup: true,
+        liveness: true,
+        delay: 2,
+        period: Some(5),
+        threshold: Some(2),
+        grace: Some(4),
+        post_start: true,
+        pre_stop: true,
+    };
+    ContainerDef { probe: Some(5), asks, ..container }
+}
+
 fn edited(edit: impl FnOnce(&mut ContainerDef)) -> impl FnOnce(&mut PodDef) {
     |pod| edit(pod.containers.last_mut().unwrap())
 }
@@ -70,6 +88,118 @@ fn waits_with(node: &Node, reason: &str) -> bool {
 }
 
 pub fn all() -> Vec<Scenario> {
+    let mut all = of_pods();
+    all.extend(of_probes_and_hooks());
+    all
+}
+
+fn of_probes_and_hooks() -> Vec<Scenario> {
+    use Act::*;
+    let scenario = |name, acts| Scenario { name, acts };
+    let (passes, fails) = (Answer::Passes(Duration::ZERO), Answer::Fails(secs(1)));
+    let liveness = Asked::Probe(ProbeKind::Liveness);
+    let startup = Asked::Probe(ProbeKind::Startup);
+    let web = || PodDef::new("web", &[asked(app("app"))]);
+    let stubborn = || Then("web", "app", Behaviour::runs().ignoring_sigterm());
+    vec![
+        scenario(
+            "probes and hooks of a sidecar and an app",
+            vec![
+                Put("web", vec![PodDef::new("web", &[asked(sidecar("side")), asked(app("app"))])]),
+                Answers("web", "side", startup, vec![fails, passes]),
+                Answers("web", "app", Asked::PostStart, vec![Answer::Passes(secs(3))]),
+                Answers("web", "app", Asked::PreStop, vec![Answer::Passes(secs(3))]),
+                Settle,
+                Delete("web"),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a liveness probe fails",
+            vec![
+                stubborn(),
+                Answers("web", "app", liveness, vec![passes, fails, Answer::Errs, passes, Answer::Hangs, fails]),
+                Put("web", vec![web()]),
+                Pass(60),
+                Check("it was started again", |node| {
+                    node.container("web", "app").is_some_and(|c| c.name.ends_with("_1"))
+                }),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a startup probe fails, and then a postStart",
+            vec![
+                Answers("web", "app", startup, vec![fails, fails]),
+                Answers("web", "app", Asked::PostStart, vec![passes, fails]),
+                Put("web", vec![web()]),
+                Pass(60),
+                Check("it was started twice again", |node| {
+                    node.container("web", "app").is_some_and(|c| c.name.ends_with("_2"))
+                }),
+                Settle,
+            ],
+        ),
+        scenario(
+            "removal while a postStart hangs",
+            vec![
+                Answers("web", "app", Asked::PostStart, vec![Answer::Hangs]),
+                Put("web", vec![PodDef::new("web", &[asked(app("app")), app("app2")])]),
+                Pass(30),
+                Check("the next one waits", |node| live(node) == 2),
+                Delete("web"),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a preStop that hangs, and kill -9 meanwhile",
+            vec![
+                stubborn(),
+                Answers("web", "app", Asked::PreStop, vec![Answer::Hangs; 3]),
+                Put("web", vec![web()]),
+                Settle,
+                Delete("web"),
+                Pass(3),
+                KillDaemon,
+                Pass(2),
+                StartDaemon,
+                Settle,
+            ],
+        ),
+        scenario(
+            "kill -9 in the middle of a grace, after its preStop",
+            vec![
+                stubborn(),
+                Answers("web", "app", Asked::PreStop, vec![Answer::Passes(secs(2))]),
+                Put("web", vec![web()]),
+                Settle,
+                Delete("web"),
+                Pass(5),
+                KillDaemon,
+                Pass(2),
+                StartDaemon,
+                Settle,
+            ],
+        ),
+        scenario(
+            "kill -9 in the middle of a grace that sidecars share",
+            vec![
+                Then("full", "app", Behaviour::runs().ignoring_sigterm()),
+                Then("full", "side", Behaviour::runs().ignoring_sigterm()),
+                Put("full", vec![full()]),
+                Settle,
+                Delete("full"),
+                Pass(4),
+                KillDaemon,
+                Pass(1),
+                StartDaemon,
+                Settle,
+            ],
+        ),
+    ]
+}
+
+fn of_pods() -> Vec<Scenario> {
     use Act::*;
     let scenario = |name, acts| Scenario { name, acts };
     vec![

@@ -85,6 +85,7 @@ impl Schedule {
         let mut schedule = Self { node: Node::new(), rng: Prng::new(seed), files: BTreeMap::new() };
         let Self { node, rng, .. } = &mut schedule;
         random_pods::programs(rng, &node.programs);
+        node.answers.answer(random_pods::answers(rng.child()));
         node.engine.publish_image("app:3", Duration::from_secs(rng.between(0, 90) as u64));
         if rng.one_in(4) {
             node.engine.fail_pulls("app:4", Duration::from_secs(1), internal_error());
@@ -100,6 +101,7 @@ impl Schedule {
     fn calm(&mut self) {
         self.node.engine.clear_faults();
         self.node.programs.calm();
+        self.node.answers.calm();
         self.node.remove_foreign();
         for image in ["pause:1", "app:1", "app:2", "app:3", "app:4"] {
             self.node.engine.publish_image(image, Duration::from_secs(5));

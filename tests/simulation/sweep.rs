@@ -94,6 +94,7 @@ fn verdict(case: &Case<'_>) -> Result<u64, String> {
         logs::begin(std::env::var_os(CASE).is_some());
         let mut node = Node::new();
         let undisturbed = fault.is_none();
+        let is_all_well_but_us = fault.as_ref().is_none_or(|(_, _, fault)| matches!(fault, Fault::Crash(_)));
         if let Some((n, _, fault)) = fault {
             node.disturb(n, fault);
         }
@@ -103,7 +104,10 @@ fn verdict(case: &Case<'_>) -> Result<u64, String> {
         }
         let calls = end(&mut node).await;
         let story = node.story();
-        let violations = invariants::violations(&node, &story);
+        let mut violations = invariants::violations(&node, &story);
+        if is_all_well_but_us {
+            violations.extend(invariants::no_grace_is_lengthened(&story));
+        }
         if violations.is_empty() {
             return Ok(calls);
         }
@@ -136,6 +140,7 @@ async fn perform(node: &mut Node, act: &Act, undisturbed: bool) {
         Act::Settle => node.settle().await,
         Act::First(pod, container, runs) => node.programs.first((pod, container), runs),
         Act::Then(pod, container, run) => node.programs.then((pod, container), run.clone()),
+        Act::Answers(pod, container, asked, answers) => node.answers.first(pod, container, *asked, answers),
         Act::ByHand(pod, container, what) => node.by_hand(pod, container, what),
         Act::KillDaemon => node.kill_daemon().await,
         Act::Detach => node.detach_daemon().await,

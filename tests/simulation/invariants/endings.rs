@@ -1,10 +1,11 @@
 //! How and when something that runs may be ended.
 
-use super::ledger::{Ledger, Reason};
+use super::ledger::{Instance, Ledger, Reason};
 use crate::chronicle::{Deed, Kind, Note, Step, Story, Who, seconds};
 use kubelet_lite::{
     engine::fake::{HistoryEntry, What},
     pod::PodKey,
+    time::Timestamp,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -66,7 +67,7 @@ pub fn no_stop_without_a_reason(story: &Story) -> Vec<String> {
 
 /// A sandbox also ends when the one after it is there.
 fn of_sandbox(ledger: &Ledger<'_>, who: &Who) -> Option<Reason> {
-    let newer = |i: &&super::ledger::Instance<'_>| i.who.kind == Kind::Sandbox && i.who.attempt > who.attempt;
+    let newer = |i: &&Instance<'_>| i.who.kind == Kind::Sandbox && i.who.attempt > who.attempt;
     ledger.instances.values().filter(|i| i.who.uid == who.uid).find(newer).map(|_| Reason::Undeclared)
 }
 
@@ -92,8 +93,8 @@ pub fn sandbox_last(story: &Story) -> Vec<String> {
 }
 
 /// (e) Every stop of a container gives it the whole grace of the spec that runs, and two seconds at least.
-/// Less is for one whose grace has begun before: a sidecar that had to wait for the others, a container
-/// that was asked already, and any whose end a daemon has begun that is no more.
+/// Less is for one whose grace has begun before: in its `preStop`, for a sidecar that had to wait for the
+/// others, a container that was asked already, and any whose end a daemon has begun that is no more.
 pub fn applied_grace(story: &Story) -> Vec<String> {
     judge(story, |ledger, entry, who| {
         let What::StopAsked(grace) = entry.what else { return None };
@@ -101,15 +102,70 @@ pub fn applied_grace(story: &Story) -> Vec<String> {
             return None;
         }
         let instance = ledger.instances.get(entry.id.as_str())?;
-        let begun =
-            instance.due_since.filter(|since| instance.asked || who.kind == Kind::Sidecar || *since < ledger.daemon_up);
-        let passed = begun.map_or(Duration::ZERO, |since| ledger.now.since(since));
-        let applied = ledger.graces.get(&who.uid).cloned().unwrap_or_default();
+        let passed = ledger.now.since(begun(ledger, instance).unwrap_or(ledger.now));
+        let applied = ledger.graces(&entry.id);
         let fits = |whole: &Duration| {
             let whole = (*whole).max(LEAST);
             (whole.saturating_sub(passed).max(MINIMUM)..=whole.max(MINIMUM)).contains(&grace)
         };
         (!applied.iter().any(fits)).then(|| format!("{grace:?}, applied {applied:?}, begun {passed:?} ago at most"))
+    })
+}
+
+/// When the grace of a container that is now asked to stop has begun at the earliest; `None` is now.
+fn begun(ledger: &Ledger<'_>, instance: &Instance<'_>) -> Option<Timestamp> {
+    let due = instance.due_since?;
+    if instance.asked || instance.who.kind == Kind::Sidecar || due < ledger.daemon_up {
+        return Some(due);
+    }
+    instance.pre_stop_begun
+}
+
+/// A container that has a `preStop` is asked to stop when that has ended, one way or another, or when its
+/// grace is over: a hook that a dying daemon took along is begun again.
+pub fn pre_stop_first(story: &Story) -> Vec<String> {
+    judge(story, |ledger, entry, who| {
+        if !matches!(entry.what, What::StopAsked(_)) || who.kind == Kind::Sandbox {
+            return None;
+        }
+        let instance = ledger.instances.get(entry.id.as_str()).filter(|i| i.live && !i.lasting(Reason::ByHand))?;
+        let mut declared = ledger.declared(who).peekable();
+        declared.peek()?;
+        if instance.pre_stop_ended || instance.asked || declared.any(|c| c.pre_stop().is_none()) {
+            return None;
+        }
+        let passed = instance.due_since.map_or(Duration::ZERO, |since| ledger.now.since(since));
+        let over = ledger.graces(&entry.id).iter().any(|grace| passed >= (*grace).max(LEAST));
+        (!over).then(|| format!("stopped before its preStop has ended, begun {:?}", instance.pre_stop_begun))
+    })
+}
+
+/// A container ends within its grace and the two seconds that each has after its stop signal; the death of
+/// the daemon in between adds no more than the two seconds in which the next one is there.
+pub fn no_grace_is_lengthened(story: &Story) -> Vec<String> {
+    if story.history.iter().any(|entry| entry.what == What::EngineDown) {
+        return Vec::new();
+    }
+    let mut asked: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    judge(story, |ledger, entry, who| {
+        let instance = ledger.instances.get(entry.id.as_str()).filter(|_| who.kind != Kind::Sandbox)?;
+        match entry.what {
+            What::Started => {
+                asked.remove(entry.id.as_str());
+            }
+            What::StopAsked(_) => {
+                asked.entry(&entry.id).or_insert(entry.at);
+            }
+            What::Died { .. } => {
+                let asked = *asked.get(entry.id.as_str())?;
+                let begun = instance.pre_stop_begun.map_or(asked, |begun| begun.min(asked));
+                let longest = ledger.graces(&entry.id).into_iter().max()?.max(LEAST) + 2 * MINIMUM;
+                let took = entry.at.since(begun);
+                return (took > longest).then(|| format!("ended {took:?} after its end began"));
+            }
+            _ => {}
+        }
+        None
     })
 }
 
@@ -124,7 +180,8 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
         // Without the sandbox's label their order is not known.
         ledger.instances.values().find(|i| i.who.kind == Kind::Sandbox && i.who.uid == who.uid)?;
         let reasons = ledger.reasons(&entry.id);
-        let alone = [Reason::Edited, Reason::Undeclared, Reason::ByHand];
+        use Reason::{ByHand, Edited, FailedPostStart, FailedProbe, Undeclared};
+        let alone = [Edited, Undeclared, ByHand, FailedProbe, FailedPostStart];
         if reasons.iter().any(|reason| alone.contains(reason)) {
             return None;
         }
@@ -133,7 +190,7 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
             ledger.live_of(&who.uid).find(|i| i.who.kind != Kind::Sidecar || index(&i.who.name) > index(&who.name))?;
         let since = ledger.instances.get(entry.id.as_str())?.due_since?;
         let passed = ledger.now.since(since);
-        let over = ledger.graces.get(&who.uid).into_iter().flatten().any(|grace| passed >= (*grace).max(LEAST));
+        let over = ledger.graces(&entry.id).iter().any(|grace| passed >= (*grace).max(LEAST));
         (!over).then(|| format!("stopped while {} runs, {passed:?} after there was a reason", before.who.name))
     })
 }

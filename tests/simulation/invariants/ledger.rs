@@ -1,12 +1,13 @@
 //! What is in the engine at one moment of a story, and why it may be stopped.
 
 use crate::{
+    answers::{Asked, Came},
     chronicle::{Deed, Kind, Step, Who},
     manifests::Wished,
 };
 use kubelet_lite::{
     engine::fake::What,
-    pod::{ContainerKind, Pod, RestartPolicy},
+    pod::{Container, ContainerKind, Pod, ProbeKind, RestartPolicy},
     time::Timestamp,
 };
 use std::{
@@ -37,6 +38,9 @@ pub enum Reason {
     Finished,
     /// The operator has laid hands on it.
     ByHand,
+    /// Its liveness or startup probe has failed, or its `postStart`.
+    FailedProbe,
+    FailedPostStart,
 }
 
 pub struct Instance<'a> {
@@ -46,6 +50,12 @@ pub struct Instance<'a> {
     pub asked: bool,
     /// Since when there is a reason to stop it: its end has begun then, or later.
     pub due_since: Option<Timestamp>,
+    /// When its `preStop` was first begun.
+    pub pre_stop_begun: Option<Timestamp>,
+    /// Its `preStop` has ended, well or not.
+    pub pre_stop_ended: bool,
+    /// Failures in a row of its probes, as far as the daemon that runs can know.
+    failures: BTreeMap<ProbeKind, i32>,
     /// Reasons that stay.
     lasting: BTreeSet<Reason>,
     /// Reasons that a wish gave, and when a later wish took them back.
@@ -63,14 +73,15 @@ impl Instance<'_> {
 pub struct Ledger<'a> {
     pub now: Timestamp,
     pub wished: Option<&'a Wished>,
-    /// The last version wanted of each uid.
+    /// The last version wanted of each uid, and all before it.
     pub versions: BTreeMap<String, Arc<Pod>>,
+    all_versions: BTreeMap<String, Vec<Arc<Pod>>>,
     /// What is in the engine, by id.
     pub instances: BTreeMap<&'a str, Instance<'a>>,
     /// When the daemon was last started.
     pub daemon_up: Timestamp,
     /// The graces that each uid may run with: those wished since all was last as wished.
-    pub graces: BTreeMap<String, BTreeSet<Duration>>,
+    graces: BTreeMap<String, BTreeSet<Duration>>,
     /// Uids whose end has begun: nothing may take that back.
     doomed: BTreeSet<&'a str>,
     /// Exit code of the newest attempt, if it has ended.
@@ -80,6 +91,12 @@ pub struct Ledger<'a> {
 impl<'a> Ledger<'a> {
     pub fn take(&mut self, step: Step<'a>) {
         self.take_in(step);
+        if let Step::Deed(note) = step
+            && matches!(note.deed, Deed::Asked { .. } | Deed::Answered { came: Came::Passed | Came::Erred, .. })
+        {
+            // That gives no reason to stop anything.
+            return;
+        }
         let idle = self.instances.iter().filter(|(_, i)| i.live && !i.asked);
         let due: Vec<(&str, bool)> = idle.map(|(id, _)| (*id, !self.reasons(id).is_empty())).collect();
         for (id, is_due) in due {
@@ -99,7 +116,16 @@ impl<'a> Ledger<'a> {
                         }
                         self.wish(wished);
                     }
-                    Deed::DaemonUp => self.daemon_up = note.at,
+                    Deed::DaemonUp => {
+                        self.daemon_up = note.at;
+                        self.instances.values_mut().for_each(|instance| instance.failures.clear());
+                    }
+                    Deed::Asked { id, asked: Asked::PreStop, .. } => {
+                        if let Some(instance) = self.instances.get_mut(id.as_str()) {
+                            instance.pre_stop_begun.get_or_insert(note.at);
+                        }
+                    }
+                    Deed::Answered { id, asked, came, .. } => self.answered(id, *asked, *came),
                     // Everything that is wanted was taken in: an older grace is of no account any more.
                     Deed::Settled => {
                         let wished = self.wished.into_iter().flat_map(|wished| wished.values());
@@ -126,7 +152,13 @@ impl<'a> Ledger<'a> {
 
     fn wish(&mut self, wished: &'a Wished) {
         self.wished = Some(wished);
-        self.versions.extend(wished.values().map(|pod| (pod.uid.to_string(), pod.clone())));
+        for pod in wished.values() {
+            let all = self.all_versions.entry(pod.uid.to_string()).or_default();
+            if all.last() != Some(pod) {
+                all.push(pod.clone());
+            }
+            self.versions.insert(pod.uid.to_string(), pod.clone());
+        }
         let reasons: BTreeMap<&str, Option<Reason>> =
             self.instances.iter().map(|(id, i)| (*id, self.from_wish(wished, i.who))).collect();
         for (id, instance) in &mut self.instances {
@@ -152,13 +184,29 @@ impl<'a> Ledger<'a> {
                 let reason = self.wished.and_then(|wished| self.from_wish(wished, who));
                 let wished_away = reason.map(|reason| (reason, None)).into_iter().collect();
                 let lasting = BTreeSet::new();
-                let instance = Instance { who, live: false, asked: false, due_since: None, lasting, wished_away };
+                let failures = BTreeMap::new();
+                let instance = Instance {
+                    who,
+                    live: false,
+                    asked: false,
+                    due_since: None,
+                    pre_stop_begun: None,
+                    pre_stop_ended: false,
+                    failures,
+                    lasting,
+                    wished_away,
+                };
                 self.instances.insert(id, instance);
             }
             What::Started => {
                 self.ended.insert((&who.uid, &who.name), None);
                 if let Some(instance) = self.instances.get_mut(id) {
                     (instance.live, instance.asked, instance.due_since) = (true, false, None);
+                    (instance.pre_stop_begun, instance.pre_stop_ended) = (None, false);
+                    instance.failures.clear();
+                    for ended in [Reason::FailedProbe, Reason::FailedPostStart] {
+                        instance.lasting.remove(&ended);
+                    }
                 }
             }
             What::StartFailed(_) => drop(self.ended.insert((&who.uid, &who.name), Some(127))),
@@ -187,6 +235,50 @@ impl<'a> Ledger<'a> {
             }
             _ => {}
         }
+    }
+
+    fn answered(&mut self, id: &str, asked: Asked, came: Came) {
+        let Some(who) = self.instances.get(id).map(|instance| instance.who) else { return };
+        let failure = match asked {
+            Asked::Probe(kind @ (ProbeKind::Startup | ProbeKind::Liveness)) => {
+                let threshold = |c: &Container| {
+                    let probe = if kind == ProbeKind::Startup { &c.api.startup_probe } else { &c.api.liveness_probe };
+                    probe.as_ref().map(|probe| probe.failure_threshold.unwrap_or(3))
+                };
+                let least = self.declared(who).filter_map(threshold).min().unwrap_or(1);
+                let Some(instance) = self.instances.get_mut(id) else { return };
+                let failures = instance.failures.entry(kind).or_default();
+                match came {
+                    Came::Passed => *failures = 0,
+                    Came::Failed => *failures += 1,
+                    Came::Erred | Came::GivenUp => {}
+                }
+                (*failures >= least).then_some(Reason::FailedProbe)
+            }
+            Asked::PostStart => (came == Came::Failed).then_some(Reason::FailedPostStart),
+            Asked::PreStop | Asked::Probe(ProbeKind::Readiness) => None,
+        };
+        let Some(instance) = self.instances.get_mut(id) else { return };
+        instance.pre_stop_ended |= asked == Asked::PreStop && came != Came::GivenUp;
+        instance.lasting.extend(failure);
+    }
+
+    /// What was ever declared of a container.
+    pub fn declared(&self, who: &Who) -> impl Iterator<Item = &Container> {
+        let versions = self.all_versions.get(&who.uid).into_iter().flatten();
+        let name = who.name.clone();
+        versions.filter_map(move |pod| pod.containers.iter().find(|c| c.name.as_str() == name))
+    }
+
+    /// The graces that a container may be given.
+    pub fn graces(&self, id: &str) -> BTreeSet<Duration> {
+        let Some(instance) = self.instances.get(id) else { return BTreeSet::new() };
+        let mut graces = self.graces.get(&instance.who.uid).cloned().unwrap_or_default();
+        if instance.lasting(Reason::FailedProbe) {
+            let kinds = [ProbeKind::Startup, ProbeKind::Liveness];
+            graces.extend(self.declared(instance.who).flat_map(|c| kinds.map(|kind| c.probe_grace(kind))).flatten());
+        }
+        graces
     }
 
     fn lose_sandbox(&mut self, id: &str, who: &Who) {
