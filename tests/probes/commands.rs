@@ -103,3 +103,33 @@ async fn hooks_run_to_their_end() {
     // Closing its output is not its end.
     assert!(stage.hook(&hook("exec >&- 2>&-; sleep 1; exit 5"), &target).await.unwrap_err().message.contains("with 5"));
 }
+
+#[tokio::test]
+async fn what_the_engine_takes_to_begin_a_command_is_not_the_commands_time() {
+    let Some(stage) = Stage::begin().await else { return };
+    let target = stage.sleep("target").await;
+    let marker = format!("{}", 80_000 + u64::from(std::process::id()));
+    let frozen_for = async |time: Duration| {
+        stage.dockerd.freeze_containerd();
+        tokio::time::sleep(time).await;
+        stage.dockerd.thaw_containerd();
+    };
+    // Busy for longer than the command may take.
+    let quick = exec(&["sleep", "0.2"]);
+    let (outcome, ()) = tokio::join!(stage.ask(&quick, &target, 2 * S), frozen_for(4 * S));
+    assert_eq!(outcome, Outcome::Success(String::new()));
+    let hangs = exec(&["sleep", &marker]);
+    let (outcome, ()) = tokio::join!(stage.ask(&hangs, &target, 2 * S), frozen_for(4 * S));
+    assert!(failure(outcome).contains("timed out after 2s"));
+    assert_eq!(processes(&["sleep", &marker]), 0);
+    // Too busy: nothing is known of the container, and what begins after all is ended.
+    stage.dockerd.freeze_containerd();
+    let outcome = stage.ask(&hangs, &target, S).await;
+    stage.dockerd.thaw_containerd();
+    assert_eq!(outcome, Outcome::Error("the engine did not begin the command within 15s".to_owned()));
+    let begun_and_ended = || async {
+        let execs = stage.engine.inspect(target.container.as_str()).await.ok()?.execs;
+        (execs.is_empty() && processes(&["sleep", &marker]) == 0).then_some(())
+    };
+    eventually("the late command is ended", begun_and_ended).await;
+}

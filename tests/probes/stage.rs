@@ -19,7 +19,7 @@ pub struct Stage {
     pub engine: DockerEngine,
     pub handlers: HostHandlers<DockerEngine>,
     // Last, so that it goes last.
-    _dockerd: PrivateDockerd,
+    pub dockerd: PrivateDockerd,
 }
 
 impl Stage {
@@ -27,7 +27,7 @@ impl Stage {
         let dockerd = PrivateDockerd::start().await?;
         dockerd.load_images().await;
         let engine = dockerd.engine("probes");
-        Some(Self { handlers: HostHandlers::new(engine.clone()), engine, _dockerd: dockerd })
+        Some(Self { handlers: HostHandlers::new(engine.clone()), engine, dockerd })
     }
 
     /// A running container, and where its handlers run.

@@ -130,6 +130,21 @@ impl PrivateDockerd {
         let _ = kill(self.pid(), Signal::SIGCONT);
     }
 
+    /// Freezes containerd: dockerd answers, but begins no command and no container.
+    pub fn freeze_containerd(&self) {
+        self.signal_containerd(Signal::SIGSTOP);
+    }
+
+    /// Lets a frozen containerd go on.
+    pub fn thaw_containerd(&self) {
+        self.signal_containerd(Signal::SIGCONT);
+    }
+
+    fn signal_containerd(&self, signal: Signal) {
+        let id = i32::try_from(self.containerd.id()).expect("a pid");
+        let _ = kill(Pid::from_raw(id), signal);
+    }
+
     async fn end(&self, signal: Signal) {
         kill(self.pid(), signal).expect("signal dockerd");
         eventually("dockerd ends", || async {
