@@ -39,7 +39,8 @@ async fn published_examples_of_probes_and_hooks_run() {
         images::server_as("registry.k8s.io/goproxy:0.1"),
         images::server_as("luksa/kubia:latest"),
     ] {
-        images::load(&node.engine, image).await;
+        // Some differ by their names alone.
+        node.engine.image_load(image.bytes).await.unwrap();
     }
     let pods = [
         ("website--pods--lifecycle-events.yaml", "lifecycle-demo", "1/1"),

@@ -109,7 +109,7 @@ async fn sidecars_share_what_the_shutdown_leaves_and_end_last_first() {
     manager.await.unwrap();
 
     let moment = async |file: &str| noted(&node, file).await[0] - asked;
-    assert_between("the app's signal", moment("app.term").await, 0.0, 4.0);
+    assert_between("the app's signal", moment("app.term").await, 0.0, 8.0);
     for (earlier, later) in [("app", "second"), ("second", "first")] {
         let (end, term) = (moment(&format!("{earlier}.end")).await, moment(&format!("{later}.term")).await);
         assert_between(&format!("the signal of {later}, after the end of {earlier}"), term - end, -0.05, 3.0);
