@@ -35,7 +35,7 @@ pub fn pod(spec: &str) -> Pod {
 
 /// A pod from YAML.
 pub fn pod_of(yaml: &str) -> Pod {
-    let written = serde_yaml::from_str(yaml).expect("pod");
+    let written: k8s_openapi::api::core::v1::Pod = serde_yaml::from_str(yaml).expect("pod");
     let source = ManifestSource { path: "/etc/kubernetes/manifests/web.yaml".into(), document: 0 };
     Pod::from_manifest(written, source, &node().node).expect("pod")
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Annotation that silences warnings about its object: their codes, separated by commas.
 pub const ANNOTATION_SILENCE: &str = "kubelet-lite.io/silence-warnings";
@@ -160,7 +161,7 @@ impl<'f, 't> Judge<'f, 't> {
                 if f.options().report_unsupported {
                     unhonoured::report(&pod, path, f);
                 }
-                Object::Pod { document, pod: Box::new(pod) }
+                Object::Pod { document, pod: Arc::new(pod) }
             }
             Decoded::ConfigMap => {
                 let config_map = typed(value, path, f)?;

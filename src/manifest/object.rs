@@ -5,7 +5,7 @@ use crate::pod::{
     objects::{Claim, Content, Declared, ObjectId, ObjectKind},
 };
 use k8s_openapi::api::{apps::v1 as apps, batch::v1 as batch, core::v1 as api};
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// One object of a manifest file, as written (old versions of its API group are read as today's).
 #[derive(Clone, Debug, PartialEq)]
@@ -15,7 +15,7 @@ pub enum Object {
         /// Index in the file, from 0, counting list items.
         document: usize,
         /// The object.
-        pod: Box<api::Pod>,
+        pod: Arc<api::Pod>,
     },
     /// Configuration for the pods beside it.
     Config {

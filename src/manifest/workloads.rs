@@ -10,7 +10,7 @@ use k8s_openapi::{
     api::{apps::v1 as apps, batch::v1 as batch, core::v1 as api},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 /// `backoffLimit` of a Job that gives none.
 pub const DEFAULT_BACKOFF_LIMIT: i32 = 6;
@@ -27,18 +27,18 @@ const DAEMON_TOLERATIONS: &[(&str, &str)] = &[
 
 /// A pod that an object is or makes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MadePod<'o> {
+pub struct MadePod {
     /// Index of the object in the file.
     pub document: usize,
     /// The pod.
-    pub pod: Cow<'o, api::Pod>,
+    pub pod: Arc<api::Pod>,
 }
 
 /// The pod of an object, if it has one that should run.
-pub fn pod_of(object: &Object) -> Option<MadePod<'_>> {
+pub fn pod_of(object: &Object) -> Option<MadePod> {
     let (document, workload) = match object {
         Object::Pod { document, pod } => {
-            return Some(MadePod { document: *document, pod: Cow::Borrowed(pod) });
+            return Some(MadePod { document: *document, pod: pod.clone() });
         }
         Object::Config { .. } => return None,
         Object::Workload { document, workload } => (*document, workload),
@@ -73,7 +73,7 @@ pub fn pod_of(object: &Object) -> Option<MadePod<'_>> {
         | Workload::ReplicationController(_)
         | Workload::CronJob(_) => {}
     }
-    Some(MadePod { document, pod: Cow::Owned(pod) })
+    Some(MadePod { document, pod: Arc::new(pod) })
 }
 
 /// What an object declares for pods to refer to, with its index in the file: itself, or the claims that a

@@ -106,7 +106,7 @@ mod tests {
 
     fn pod(name: &str, spec: &str) -> Pod {
         let yaml = format!("{{metadata: {{name: {name}}}, spec: {{{spec}}}}}");
-        let written = serde_yaml::from_str(&yaml).unwrap();
+        let written: k8s_openapi::api::core::v1::Pod = serde_yaml::from_str(&yaml).unwrap();
         let source = ManifestSource { path: "/m/x.yaml".into(), document: 0 };
         Pod::from_manifest(written, source, &Node { name: "n".into() }).unwrap()
     }

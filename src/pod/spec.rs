@@ -49,7 +49,7 @@ pub struct Pod {
     pub source: ManifestSource,
     /// The manifest as written: what labels keep and hashes are made from.
     pub written: Arc<api::Pod>,
-    /// The spec with defaults.
+    /// The spec with defaults, without its containers: they are in `containers`, and in memory once.
     pub spec: Arc<api::PodSpec>,
     /// Hash of what the sandbox depends on.
     pub sandbox_hash: SpecHash,
@@ -143,7 +143,12 @@ pub const ANNOTATION_CONFIG_SOURCE: &str = "kubernetes.io/config.source";
 
 impl Pod {
     /// Resolves a manifest on a node: suffixed name, default namespace, given or derived uid.
-    pub fn from_manifest(written: api::Pod, source: ManifestSource, node: &Node) -> Result<Self, ResolveError> {
+    pub fn from_manifest(
+        written: impl Into<Arc<api::Pod>>,
+        source: ManifestSource,
+        node: &Node,
+    ) -> Result<Self, ResolveError> {
+        let written = written.into();
         let spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
         let name = written.metadata.name.as_deref().filter(|n| !n.is_empty());
         let name = name.ok_or(ResolveError::Missing("metadata.name"))?;
@@ -159,7 +164,13 @@ impl Pod {
     }
 
     /// Resolves a manifest whose identity is known, as read back from labels.
-    pub fn resolve(written: api::Pod, source: ManifestSource, key: PodKey, uid: PodUid) -> Result<Self, ResolveError> {
+    pub fn resolve(
+        written: impl Into<Arc<api::Pod>>,
+        source: ManifestSource,
+        key: PodKey,
+        uid: PodUid,
+    ) -> Result<Self, ResolveError> {
+        let written = written.into();
         let written_spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
         let mut spec = written_spec.clone();
         defaults::apply(&mut spec);
@@ -168,17 +179,17 @@ impl Pod {
         let parts = PodParts { written: written_spec, restart_policy };
         let mut containers = Vec::new();
         let written_init = written_spec.init_containers.iter().flatten();
-        let init = spec.init_containers.iter().flatten();
+        let init = spec.init_containers.take().into_iter().flatten();
         for (written, defaulted) in written_init.zip(init) {
             let sidecar = defaulted.restart_policy.as_deref() == Some("Always");
             let kind = if sidecar { ContainerKind::Sidecar } else { ContainerKind::Init };
             containers.push(Container::resolve(kind, written, defaulted, parts)?);
         }
-        for (written, defaulted) in written_spec.containers.iter().zip(&spec.containers) {
-            containers.push(Container::resolve(ContainerKind::App, written, defaulted, parts)?);
-        }
         if spec.containers.is_empty() {
             return Err(ResolveError::Missing("spec.containers"));
+        }
+        for (written, defaulted) in written_spec.containers.iter().zip(std::mem::take(&mut spec.containers)) {
+            containers.push(Container::resolve(ContainerKind::App, written, defaulted, parts)?);
         }
         let standing = Standing::of(&written, &key);
         Ok(Self {
@@ -193,13 +204,23 @@ impl Pod {
             standing,
             containers,
             spec: Arc::new(spec),
-            written: Arc::new(written),
+            written,
         })
     }
 
     /// The container of this name.
     pub fn container(&self, name: &ContainerName) -> Option<&Container> {
         self.containers.iter().find(|c| c.name == *name)
+    }
+
+    /// The whole spec with defaults, containers included.
+    pub fn whole_spec(&self) -> api::PodSpec {
+        let of = |is_app: bool| {
+            let all = self.containers.iter().filter(move |c| (c.kind == ContainerKind::App) == is_app);
+            all.map(|container| (*container.api).clone()).collect::<Vec<_>>()
+        };
+        let init_containers = Some(of(false)).filter(|init| !init.is_empty());
+        api::PodSpec { containers: of(true), init_containers, ..(*self.spec).clone() }
     }
 
     /// `metadata.labels`.
@@ -252,14 +273,14 @@ impl Container {
     pub fn made_from(kind: ContainerKind, written: &api::Container) -> Result<Self, ResolveError> {
         let mut spec = api::PodSpec { containers: vec![written.clone()], ..Default::default() };
         defaults::apply(&mut spec);
-        let defaulted = spec.containers.first().unwrap_or(written);
+        let defaulted = spec.containers.first().unwrap_or(written).clone();
         Self::resolve(kind, written, defaulted, PodParts { written: &spec, restart_policy: RestartPolicy::Never })
     }
 
     fn resolve(
         kind: ContainerKind,
         written: &api::Container,
-        defaulted: &api::Container,
+        defaulted: api::Container,
         pod: PodParts<'_>,
     ) -> Result<Self, ResolveError> {
         let image = defaulted.image.as_deref().filter(|i| !i.is_empty());
@@ -268,9 +289,9 @@ impl Container {
             kind,
             image: ImageRef::new(image.ok_or(ResolveError::Missing("image"))?),
             pull_policy: pull_policy(defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
-            restart: Restart::resolve(kind, defaulted, pod.restart_policy)?,
+            restart: Restart::resolve(kind, &defaulted, pod.restart_policy)?,
             hash: hash::container_hash(written, pod.written.resources.as_ref()),
-            api: Arc::new(defaulted.clone()),
+            api: Arc::new(defaulted),
         })
     }
 }

@@ -72,7 +72,7 @@ fn metadata(picture: &PodPicture, node: &NodeFacts) -> ObjectMeta {
 
 fn spec(picture: &PodPicture, node: &NodeFacts) -> api::PodSpec {
     let mut spec = match &picture.pod {
-        Some(pod) => (*pod.spec).clone(),
+        Some(pod) => pod.whole_spec(),
         None => unread_spec(picture),
     };
     spec.node_name = Some(node.node.name.clone());

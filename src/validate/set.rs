@@ -2,7 +2,7 @@
 
 use super::references;
 use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic, workloads};
-use crate::pod::{ManifestSource, Pod, defaults, objects::Objects};
+use crate::pod::{ContainerKind, ManifestSource, Pod, defaults, objects::Objects};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::{
     collections::BTreeMap,
@@ -47,13 +47,15 @@ fn overlap(a: &str, b: &str) -> bool {
 
 /// Field, protocol, address and number of each port of the node that a pod wants.
 fn ports(pod: &Pod) -> impl Iterator<Item = (String, String, String, i32)> {
-    let apps = pod.spec.containers.iter().enumerate().map(|(index, container)| ("containers", index, container));
-    let init = pod.spec.init_containers.iter().flatten().enumerate();
-    // Others end before the pod's ports are used.
-    let sidecars = init.filter(|(_, container)| container.restart_policy.as_deref() == Some("Always"));
-    let all = apps.chain(sidecars.map(|(index, container)| ("initContainers", index, container)));
+    let of = |is_app: bool| {
+        let all = pod.containers.iter().filter(move |c| (c.kind == ContainerKind::App) == is_app).enumerate();
+        let list = if is_app { "containers" } else { "initContainers" };
+        all.map(move |(index, container)| (list, index, container))
+    };
+    // Init containers end before the pod's ports are used.
+    let all = of(true).chain(of(false).filter(|(.., container)| container.kind == ContainerKind::Sidecar));
     let ports = all.flat_map(|(list, container, found)| {
-        found.ports.iter().flatten().enumerate().map(move |(index, port)| (list, container, index, port))
+        found.api.ports.iter().flatten().enumerate().map(move |(index, port)| (list, container, index, port))
     });
     ports.filter_map(|(list, container, index, port)| {
         let number = port.host_port.filter(|number| *number != 0)?;

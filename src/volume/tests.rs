@@ -30,7 +30,7 @@ impl Room {
         let spec = spec.replace("HOST", &self.path("host").display().to_string());
         let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
         let yaml = format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web, uid: u1}}\nspec:\n{indented}");
-        let written = serde_yaml::from_str(&yaml).expect("pod");
+        let written: k8s_openapi::api::core::v1::Pod = serde_yaml::from_str(&yaml).expect("pod");
         Pod::from_manifest(written, source(), &node()).expect("pod")
     }
     fn prepare(&self, spec: &str) -> Result<(), VolumeError> {

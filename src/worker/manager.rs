@@ -588,7 +588,7 @@ mod tests {
         }
         let manifest =
             serde_json::json!({"metadata": {"name": "web"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
-        let written = serde_json::from_value(manifest).unwrap();
+        let written: k8s_openapi::api::core::v1::Pod = serde_json::from_value(manifest).unwrap();
         let pod = Arc::new(Pod::from_manifest(written, source, &crate::pod::Node { name: "n".into() }).unwrap());
         let set = ManifestSet { pods: BTreeMap::from([(key.clone(), pod.clone())]), ..ManifestSet::default() };
         assert_eq!(wish(&set, &key, None), Wish::Run(pod));

@@ -90,7 +90,7 @@ fn pod(name: &str) -> Pod {
     let parsed = parse_file(path, manifest(name).as_bytes(), &ParseOptions::default());
     assert!(!parsed.is_refused(), "{:?}", parsed.diagnostics);
     let written = parsed.objects.into_iter().find_map(|object| match object {
-        Object::Pod { pod, .. } => Some(*pod),
+        Object::Pod { pod, .. } => Some(pod),
         #[allow(unreachable_patterns, reason = "other kinds are no pods")]
         _ => None,
     });

@@ -92,11 +92,12 @@ fn levels(bytes: &[u8], strict: &Parsed) -> Result<(), String> {
 fn object(object: &Object) -> Result<(), String> {
     let Object::Pod { document, pod } = object else { return Ok(()) };
     let source = ManifestSource { path: "a.yaml".into(), document: *document };
-    let resolved = Pod::from_manifest((**pod).clone(), source, &Node { name: "n1".into() });
+    let resolved = Pod::from_manifest(pod.clone(), source, &Node { name: "n1".into() });
     let resolved = resolved.map_err(|error| format!("was taken, and can not be resolved: {error}"))?;
-    let mut again = (*resolved.spec).clone();
+    let spec = resolved.whole_spec();
+    let mut again = spec.clone();
     defaults::apply(&mut again);
-    if again != *resolved.spec {
+    if again != spec {
         return Err("defaults change what has defaults".into());
     }
     let written = serde_json::to_value(pod).map_err(|error| error.to_string())?;

@@ -203,7 +203,7 @@ pub struct Directory {
 
 impl Directory {
     pub fn put(&mut self, file: &str, pods: &[PodDef]) {
-        let object = |(document, def): (usize, &PodDef)| Object::Pod { document, pod: Box::new(def.manifest()) };
+        let object = |(document, def): (usize, &PodDef)| Object::Pod { document, pod: Arc::new(def.manifest()) };
         self.files.insert(path(file), Some(Arc::new(pods.iter().enumerate().map(object).collect())));
     }
 

@@ -48,7 +48,7 @@ fn objects(names: &str) -> Arc<Vec<Object>> {
             "metadata": {"name": name, "namespace": namespace, "uid": uid},
             "spec": {"restartPolicy": policy, "containers": [{"name": "c", "image": image}]},
         });
-        Object::Pod { document, pod: Box::new(serde_json::from_value(pod).unwrap()) }
+        Object::Pod { document, pod: Arc::new(serde_json::from_value(pod).unwrap()) }
     };
     Arc::new(names.split_whitespace().enumerate().map(pod).collect())
 }

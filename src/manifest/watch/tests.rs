@@ -19,7 +19,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Parsed {
     let pod = |(document, name): (usize, &str)| {
         let mut pod = k8s_openapi::api::core::v1::Pod::default();
         pod.metadata.name = Some(name.into());
-        Object::Pod { document, pod: Box::new(pod) }
+        Object::Pod { document, pod: Arc::new(pod) }
     };
     let mut parsed = Parsed::default();
     if text.contains("bad") || text.trim().is_empty() {

@@ -25,7 +25,7 @@ fn with_template(mut spec: Value, policy: &str) -> Value {
 }
 
 fn made(object: &Object) -> Option<api::Pod> {
-    pod_of(object).map(|made| made.pod.into_owned())
+    pod_of(object).map(|made| (*made.pod).clone())
 }
 
 #[test]

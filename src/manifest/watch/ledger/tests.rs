@@ -15,7 +15,7 @@ fn parsed(path: &str, text: &str) -> Parsed {
         let (namespace, name) = name.split_once('/').unwrap_or(("", name));
         pod.metadata.namespace = Some(namespace.into());
         pod.metadata.name = Some(name.into());
-        Object::Pod { document, pod: Box::new(pod) }
+        Object::Pod { document, pod: Arc::new(pod) }
     };
     Parsed { objects: text.split_whitespace().enumerate().map(pod).collect(), diagnostics: Vec::new() }
 }
