@@ -23,19 +23,19 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
     /// The host's name means nothing.
-    #[error("the name {0:?} can not be resolved: {1}")]
+    #[error("the name {0:?} can not be resolved")]
     Resolve(String, #[source] io::Error),
     /// Nobody took the connection.
-    #[error("connect to {0}: {1}")]
+    #[error("connect to {0}")]
     Tcp(String, #[source] io::Error),
     /// The name can not stand in a TLS greeting.
-    #[error("{0:?} is not a host name: {1}")]
+    #[error("{0:?} is not a host name")]
     Name(String, #[source] InvalidDnsNameError),
     /// No TLS.
-    #[error("TLS handshake with {0}: {1}")]
+    #[error("TLS handshake with {0}")]
     Tls(String, #[source] io::Error),
     /// This build's TLS library does not do.
-    #[error("TLS: {0}")]
+    #[error("TLS")]
     Library(#[from] rustls::Error),
 }
 

@@ -26,9 +26,9 @@ pub const BODY_LIMIT: usize = 10 * 1024;
 enum HttpError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("HTTP: {0}")]
+    #[error("HTTP")]
     Http(#[from] hyper::Error),
-    #[error("a header can not be sent: {0}")]
+    #[error("a header can not be sent")]
     Request(#[from] hyper::http::Error),
     #[error("stopped after {REDIRECTS} redirects")]
     TooManyRedirects,

@@ -19,7 +19,7 @@ forget_box() {
 	vagrant box remove --force "$BOX" >/dev/null 2>&1 || true
 	# libvirt's own copy, which would be used again.
 	virsh -c qemu:///system vol-list default 2>/dev/null | awk '/kubelet-lite-VAGRANTSLASH-node/ { print $1 }' |
-		while read -r volume; do virsh -c qemu:///system vol-delete --pool default "$volume" >/dev/null; done
+		while read -r volume; do virsh -c qemu:///system vol-delete --pool default "$volume" >/dev/null; done || true
 }
 end() {
 	vagrant destroy --force >"$run/destroy" 2>&1 || cat "$run/destroy" >&2

@@ -123,7 +123,7 @@ async fn redirects_are_followed_on_the_same_host_only() {
 async fn what_is_no_answer_fails() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let Outcome::Failure(text) = asked(free, "/").await else { panic!("nobody is there") };
-    assert!(text.contains("Connection refused") && text.contains(&format!("127.0.0.1:{free}")), "{text}");
+    assert!(text.matches("Connection refused").count() == 1 && text.contains(&format!("127.0.0.1:{free}")), "{text}");
     let garbage = serve(|_| b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()).await;
     assert!(matches!(asked(garbage, "/").await, Outcome::Failure(_)));
     let hangs_up = serve(|_| Vec::new()).await;
