@@ -125,7 +125,8 @@ impl Happening<'_> {
         let container = self.container.map(|(name, _)| display(name));
         let (pod, reason, image) = (self.key, self.reason, self.image);
         let container_id = self.container_id.map(display);
-        let line = self.line.as_ref().unwrap_or(&self.message);
+        // The words of a probe's program may have lines of their own; one happening is one line.
+        let line = self.line.as_ref().unwrap_or(&self.message).trim_end().replace(['\n', '\r'], " ");
         match self.kind {
             _ if self.our_fault => error!(%pod, uid, container, reason, container_id, image, "{line}"),
             EventType::Warning => warn!(%pod, uid, container, reason, container_id, image, "{line}"),

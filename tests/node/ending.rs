@@ -124,8 +124,8 @@ async fn what_is_removed_while_it_is_on_its_way_is_gone_at_once() {
         ("pulling", server_pod("pulling", "", "", "").replace("kl-test/server:1", &image), "Pulling image"),
         ("unpulled", server_pod("unpulled", "", "", "").replace("server:1", "missing:1"), "ErrImagePull"),
         ("loop", server_pod("loop", "--exit-after, '10:3'", "", ""), "restarting failed container"),
-        ("init", server_pod("init", "", "", stuck).replace("Seconds: 5", "Seconds: 2"), "Started container first"),
-        ("hooked", server_pod("hooked", "", hook, ""), "Started container server"),
+        ("init", server_pod("init", "", "", stuck).replace("Seconds: 5", "Seconds: 2"), "container started"),
+        ("hooked", server_pod("hooked", "", hook, ""), "container started"),
         ("starting", server_pod("starting", "", probe, ""), "Startup probe failed"),
     ] {
         let file = format!("{name}.yaml");
