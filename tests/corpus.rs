@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1 as api;
 use kubelet_lite::{
-    convert::{self, ContainerFacts, NodeFacts, SandboxFacts, SupportPolicy, Verdict},
+    convert::{self, ContainerFacts, DiskFacts, NodeFacts, SandboxFacts, SupportPolicy, Verdict},
     engine::ImageDetails,
     manifest::{
         Object, Workload,
@@ -150,9 +150,9 @@ fn requests(pod: &Pod) -> Result<usize, String> {
     let ips = ["172.17.0.2".parse().unwrap()];
     let sandbox = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &ips } };
     let image = ImageDetails { id: "sha256:image".into(), user: "1000".into(), ..ImageDetails::default() };
-    let profile = Ok("{}".to_owned());
+    let (profile, disk) = (Ok("{}".to_owned()), DiskFacts::default());
     for container in &pod.containers {
-        let found = ContainerFacts { sandbox, image: &image, seccomp_profile: Some(&profile) };
+        let found = ContainerFacts { sandbox, image: &image, seccomp_profile: Some(&profile), disk: &disk };
         let body = convert::container_body(pod, container, &found, Attempt(0), None, &node);
         serde_json::to_value(body.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     }

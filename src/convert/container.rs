@@ -27,7 +27,7 @@ pub fn container_body(
     backoff: Option<Duration>,
     node: &NodeFacts,
 ) -> Result<ContainerCreateBody, ConvertError> {
-    let ContainerFacts { sandbox, image, seccomp_profile } = found;
+    let ContainerFacts { sandbox, image, seccomp_profile, disk } = found;
     let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
     check_identity(pod, subject)?;
     paths::plain(container.name.as_str()).map_err(|source| ConvertError::Name {
@@ -35,7 +35,7 @@ pub fn container_body(
         field: "name".to_owned(),
         source,
     })?;
-    let scope = Scope { pod, container, sandbox, node, subject };
+    let scope = Scope { pod, container, sandbox, env_files: &disk.env_files, node, subject };
     let environment = env::environment(&scope)?;
     let api = &container.api;
     let expanded = |list: &Option<Vec<String>>| {

@@ -2,7 +2,7 @@
 //! API filled in.
 
 use super::{
-    ConvertError, NodeFacts, SandboxFacts,
+    ConvertError, EnvFiles, NodeFacts, SandboxFacts, env_file,
     error::Subject,
     expand,
     references::{self, References, Taken},
@@ -72,6 +72,7 @@ pub(super) struct Scope<'a> {
     pub pod: &'a Pod,
     pub container: &'a Container,
     pub sandbox: &'a SandboxFacts<'a>,
+    pub env_files: &'a EnvFiles,
     pub node: &'a NodeFacts,
     pub subject: &'a Subject,
 }
@@ -104,6 +105,9 @@ pub(super) fn environment(scope: &Scope<'_>) -> Result<Environment, ConvertError
         let taken = if references::is_reference(source) {
             // What is optional and not there is not set.
             let Some(taken) = scope.references().value_from(source)? else { continue };
+            taken
+        } else if let Some(reference) = &source.file_key_ref {
+            let Some(taken) = scope.file_key(&format!("{field}.valueFrom.fileKeyRef"), reference)? else { continue };
             taken
         } else {
             Taken { value: scope.value_from(&format!("{field}.valueFrom"), source)?, confidential: false }
@@ -141,11 +145,29 @@ impl Scope<'_> {
         if let Some(reference) = &source.resource_field_ref {
             return self.resource_field_ref(&format!("{field}.resourceFieldRef"), reference);
         }
-        if source.file_key_ref.is_some() {
-            return Err(self.unsupported(&format!("{field}.fileKeyRef"), "files of variables are not read yet"));
-        }
         Err(self
             .invalid(field, "it names no source; write fieldRef, resourceFieldRef, configMapKeyRef or secretKeyRef"))
+    }
+
+    /// A variable of a file; `None` if it is not there and need not be. It may be a secret.
+    fn file_key(&self, field: &str, reference: &api::FileKeySelector) -> Result<Option<Taken>, ConvertError> {
+        let api::FileKeySelector { volume_name, path, key, optional } = reference;
+        let file = self.env_files.get(&(volume_name.clone(), path.clone()));
+        let text = match file.unwrap_or(&Ok(None)) {
+            Ok(text) => text.as_deref(),
+            Err(why) => return Err(self.invalid(field, &format!("the file {path:?} can not be read: {why}"))),
+        };
+        let found = env_file::value(text.unwrap_or_default(), key)
+            .map_err(|why| self.invalid(field, &format!("couldn't parse env file {path:?}: {why}")))?;
+        match found {
+            Some(value) => Ok(Some(Taken { value, confidential: true })),
+            None if *optional == Some(true) => Ok(None),
+            None if text.is_none() => Err(self.invalid(
+                field,
+                &format!("volume {volume_name} has no file {path:?}; write it in an init container, or set optional"),
+            )),
+            None => Err(self.invalid(field, &format!("environment variable key {key:?} not found in file {path:?}"))),
+        }
     }
 
     /// A field of the pod (`fieldpath.go`, `podFieldSelectorRuntimeValue`).

@@ -254,8 +254,14 @@ impl Maker<'_> {
         let container = self.pod.containers.iter().find(|c| c.name.as_str() == name);
         let container = container.ok_or_else(|| self.invalid(&format!("the pod has no container {name:?}")))?;
         let (none, pod, node) = (ContainerId::new(""), self.pod, self.node);
-        let scope =
-            Scope { pod, container, sandbox: &SandboxFacts { id: &none, ips: &[] }, node, subject: self.subject };
+        let scope = Scope {
+            pod,
+            container,
+            sandbox: &SandboxFacts { id: &none, ips: &[] },
+            env_files: &super::EnvFiles::new(),
+            node,
+            subject: self.subject,
+        };
         scope.resource_field_ref(&format!("volume {:?}", self.volume), reference)
     }
 

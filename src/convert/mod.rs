@@ -8,6 +8,7 @@ mod container;
 mod credentials;
 mod dns;
 mod env;
+mod env_file;
 mod error;
 mod expand;
 mod files;
@@ -25,6 +26,7 @@ pub mod support;
 
 pub use container::container_body;
 pub use credentials::{PullSecrets, pull_secrets};
+pub use env_file::{EnvFiles, env_files};
 pub use error::{ConvertError, LabelError};
 pub use expand::expand;
 pub(crate) use files::file_volume_path;
@@ -155,6 +157,17 @@ pub struct ContainerFacts<'a> {
     pub image: &'a ImageDetails,
     /// The profile that [`seccomp_profile`] names, or why it can not be read.
     pub seccomp_profile: Option<&'a Result<String, String>>,
+    /// What of the node's disk it is made from.
+    pub disk: &'a DiskFacts,
+}
+
+/// What was found on the node's disk for a container that is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct DiskFacts {
+    /// Where the claims of [`claims_in_parts`] lie.
+    pub claims: ClaimDirectories,
+    /// The files of [`env_files`].
+    pub env_files: EnvFiles,
 }
 
 /// What a container takes from the sandbox it joins.

@@ -4,7 +4,7 @@
 //! to leave the mounts below it alone, which is Kubernetes' default and not that of newer engines.
 
 use super::{
-    ConvertError, NodeFacts, SandboxFacts,
+    ConvertError, DiskFacts, NodeFacts, SandboxFacts,
     env::{self, Environment, Scope},
     error::Subject,
     files, labels, names,
@@ -38,22 +38,22 @@ pub struct SubPath {
 
 const ETC_HOSTS: &str = "/etc/hosts";
 
-/// The sub-paths of a container's volumes, expanded; `claims` has those of [`claims_in_parts`].
+/// The sub-paths of a container's volumes, expanded.
 pub fn sub_paths(
     pod: &Pod,
     container: &Container,
     sandbox: &SandboxFacts<'_>,
-    claims: &ClaimDirectories,
+    disk: &DiskFacts,
     node: &NodeFacts,
 ) -> Result<Vec<SubPath>, ConvertError> {
     let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
-    let environment = env::environment(&Scope { pod, container, sandbox, node, subject })?;
+    let environment = env::environment(&Scope { pod, container, sandbox, env_files: &disk.env_files, node, subject })?;
     let mut found = Vec::new();
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");
         if let Some((path, shown)) = sub_path(mount, &environment, subject, &field)? {
             let root = match claim_of(pod, mount) {
-                Some(_) => claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field))?,
+                Some(_) => disk.claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field))?,
                 None => volume_path(pod, mount, node, subject, &field)?,
             };
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
@@ -70,7 +70,7 @@ pub(super) fn mounts(
     attempt: Attempt,
     environment: &Environment,
 ) -> Result<Vec<Mount>, ConvertError> {
-    let Scope { pod, container, sandbox, node, subject } = scope;
+    let Scope { pod, container, sandbox, node, subject, .. } = scope;
     let mut mounts = Vec::new();
     for (index, mount) in container.api.volume_mounts.iter().flatten().enumerate() {
         let field = format!("volumeMounts[{index}]");

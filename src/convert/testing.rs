@@ -1,6 +1,8 @@
 //! Pods, facts and images for the tests of this room.
 
-use super::{ContainerFacts, NodeFacts, SandboxFacts, container_body, sandbox_body};
+use super::{
+    ClaimDirectories, ContainerFacts, DiskFacts, EnvFiles, NodeFacts, SandboxFacts, container_body, sandbox_body,
+};
 use crate::{
     engine::{ContainerDetails, EngineState, ImageDetails},
     pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
@@ -46,8 +48,10 @@ pub fn image() -> ImageDetails {
 
 /// What is found for a container without a profile of its own.
 pub fn found<'a>(sandbox: &SandboxFacts<'a>, image: &'a ImageDetails) -> ContainerFacts<'a> {
-    ContainerFacts { sandbox: *sandbox, image, seccomp_profile: None }
+    ContainerFacts { sandbox: *sandbox, image, seccomp_profile: None, disk: &NOTHING }
 }
+
+static NOTHING: DiskFacts = DiskFacts { claims: ClaimDirectories::new(), env_files: EnvFiles::new() };
 
 pub fn sandbox_id() -> ContainerId {
     ContainerId::new("sandbox-0")

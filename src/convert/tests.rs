@@ -414,7 +414,10 @@ fn claims_are_volumes_that_the_sandbox_holds_and_parts_of_them_are_bound() {
 
     let id = sandbox_id();
     let facts = SandboxFacts { id: &id, ips: &IPS };
-    let found = |claims: &ClaimDirectories| sub_paths(&pod, &pod.containers[0], &facts, claims, &node());
+    let found = |claims: &ClaimDirectories| {
+        let disk = DiskFacts { claims: claims.clone(), ..DiskFacts::default() };
+        sub_paths(&pod, &pod.containers[0], &facts, &disk, &node())
+    };
     let known = ClaimDirectories::from([("d".into(), "/volumes/c".into()), ("r".into(), "/volumes/o".into())]);
     let roots: Vec<_> = found(&known).expect("sub-paths").into_iter().map(|s| (s.root, s.path)).collect();
     assert_eq!(roots, [("/volumes/c".into(), PathBuf::from("a/b")), ("/volumes/o".into(), "x".into())]);

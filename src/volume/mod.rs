@@ -25,7 +25,7 @@ pub use error::VolumeError;
 pub use key::environment_key;
 
 use crate::{
-    convert::{self, ClaimDirectories, FileVolume, Medium, NodeFacts, SandboxFacts},
+    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, SandboxFacts},
     pod::{Attempt, Confidential, Container, ContainerName, Pod, PodUid, quantity::Quantity},
 };
 use error::{Io, Place};
@@ -148,7 +148,7 @@ impl VolumeManager {
         container: &Container,
         sandbox: &SandboxFacts<'_>,
         attempt: Attempt,
-        claims: &ClaimDirectories,
+        disk: &DiskFacts,
         node: &NodeFacts,
     ) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key);
@@ -168,11 +168,21 @@ impl VolumeManager {
         if convert::termination_message_path(container).is_some() {
             self.new_termination_log(pod, container, attempt, place)?;
         }
-        for sub_path in convert::sub_paths(pod, container, sandbox, claims, node)? {
+        for sub_path in convert::sub_paths(pod, container, sandbox, disk, node)? {
             let place = &place.volume(&sub_path.volume);
             sub_path::bind(&sub_path, place)?;
         }
         Ok(())
+    }
+
+    /// The files that variables of a container are taken from, found without leaving their volumes.
+    pub fn env_files(&self, pod: &Pod, container: &Container) -> EnvFiles {
+        let read = |volume: &str, path: &str| {
+            let root = paths::empty_dir(&self.root, &pod.uid, volume).map_err(|error| error.to_string())?;
+            sub_path::read(&root, Path::new(path)).map_err(|error| error.to_string())
+        };
+        let files = convert::env_files(container).into_iter();
+        files.map(|(volume, path)| ((volume.clone(), path.clone()), read(&volume, &path))).collect()
     }
 
     /// The end of what an instance of a container has written as its termination message, at most `limit`

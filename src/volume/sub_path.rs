@@ -19,13 +19,16 @@ use nix::{
 };
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
-    io,
+    io::{self, Read},
     os::{
         fd::{AsRawFd, OwnedFd},
         unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     },
     path::{Component, Path, PathBuf},
 };
+
+/// Bytes of a file that is read.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Binds a sub-path to its target, making missing directories. What an earlier instance of the
 /// container had bound there is let go first: an edit may have changed the path.
@@ -38,6 +41,28 @@ pub(super) fn bind(sub_path: &SubPath, place: &Place) -> Result<(), VolumeError>
     let none = None::<&Path>;
     nix::mount::mount(Some(&by_descriptor), target, none, MsFlags::MS_BIND | MsFlags::MS_REC, none)
         .map_err(|errno| place.io("bind a sub-path to", target)(errno.into()))
+}
+
+/// The text of a regular file below a volume's root; `None` if there is none.
+pub(super) fn read(root: &Path, path: &Path) -> io::Result<Option<String>> {
+    let root = OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(root)?;
+    let how = OpenHow::new()
+        // A pipe would keep us waiting.
+        .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let file = match openat2(&root, path, how) {
+        Ok(file) => File::from(file),
+        Err(Errno::ENOENT) => return Ok(None),
+        Err(Errno::EXDEV | Errno::ELOOP) => return Err(io::Error::other("a symbolic link leads out of the volume")),
+        Err(errno) => return Err(errno.into()),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.len() > MAX_FILE {
+        return Err(io::Error::other(format!("it is not a regular file of at most {MAX_FILE} bytes")));
+    }
+    let mut text = String::new();
+    file.take(MAX_FILE).read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// An empty directory or file to bind to.

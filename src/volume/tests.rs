@@ -44,7 +44,7 @@ impl Room {
             &pod.containers[index],
             &sandbox,
             Attempt(attempt),
-            &ClaimDirectories::new(),
+            &DiskFacts::default(),
             &self.node(),
         )
     }

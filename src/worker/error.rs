@@ -69,6 +69,10 @@ impl SyncError {
         match (self, action) {
             (Self::ImageNeverPull(_), _) => "ErrImageNeverPull",
             (Self::Config(_), _) => "CreateContainerConfigError",
+            // A variable or a path of the container, rather than a volume.
+            (Self::Volume(error), PodAction::CreateContainer { .. }) if matches!(**error, VolumeError::Convert(_)) => {
+                "CreateContainerConfigError"
+            }
             (Self::Volume(_), _) => "FailedMount",
             (_, PodAction::EnsureImage { .. }) => "ErrImagePull",
             (_, PodAction::CreateSandbox { .. } | PodAction::StartSandbox { .. }) => "FailedCreatePodSandBox",

@@ -5,7 +5,7 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, FileVolumes},
+    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
@@ -248,13 +248,19 @@ impl<E: Engine> Task<E> {
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
         let profile = convert::seccomp_profile(pod, container);
         let claims = self.claims(convert::claims_in_parts(pod, container, &facts)).await?;
-        let seccomp_profile = self
+        let (seccomp_profile, disk) = self
             .on_disk(move |volumes| {
-                volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &claims, &known)?;
-                Ok(profile.map(|profile| volumes.seccomp_profile(&profile)))
+                let disk = DiskFacts { claims, env_files: volumes.env_files(&whole, &on_disk) };
+                volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &disk, &known)?;
+                Ok((profile.map(|profile| volumes.seccomp_profile(&profile)), disk))
             })
             .await?;
-        let found = ContainerFacts { sandbox: in_sandbox(sandbox), image, seccomp_profile: seccomp_profile.as_ref() };
+        let found = ContainerFacts {
+            sandbox: in_sandbox(sandbox),
+            image,
+            seccomp_profile: seccomp_profile.as_ref(),
+            disk: &disk,
+        };
         let body = convert::container_body(pod, container, &found, attempt, backoff, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
         let _permit = self.shared.starts.turn(self.priority()).await;

@@ -8,6 +8,7 @@
 
 mod asked;
 mod by_hand;
+mod corpus;
 mod crash;
 mod ending;
 mod engine_away;

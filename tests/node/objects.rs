@@ -354,3 +354,51 @@ async fn parts_of_a_claim_are_mounted_and_belong_to_the_pods_group() {
     node.withdraw("parts.yaml");
     node.nothing_left().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn variables_come_from_a_file_that_an_init_container_wrote() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    let pod = |script: &str| {
+        format!(
+            r#"
+apiVersion: v1
+kind: Pod
+metadata: {{name: filed}}
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes:
+  - {{name: out, hostPath: {{path: {out}, type: DirectoryOrCreate}}}}
+  - {{name: config, emptyDir: {{}}}}
+  initContainers:
+  - name: write
+    image: kl-test/busybox:1
+    command: [sh, -c, "{script}"]
+    volumeMounts: [{{name: config, mountPath: /data}}]
+  containers:
+  - name: see
+    image: kl-test/busybox:1
+    command: [sh, -c, 'env > /out/env.tmp; mv /out/env.tmp /out/env; exec sleep 3600']
+    env:
+    - {{name: ADDRESS, valueFrom: {{fileKeyRef: {{volumeName: config, path: sub/config.env, key: ADDRESS}}}}}}
+    - {{name: URL, value: 'x://$(ADDRESS)'}}
+    - {{name: NONE, valueFrom: {{fileKeyRef: {{volumeName: config, path: none.env, key: X, optional: true}}}}}}
+    volumeMounts: [{{name: out, mountPath: /out}}]
+"#,
+            out = out.display()
+        )
+    };
+    let written = format!("mkdir /data/sub; echo ADDRESS=\\\\'{SECRET}\\\\' > /data/sub/config.env");
+    node.declare("filed.yaml", &pod("ln -s /etc /data/sub; echo > /data/none"));
+    // A link out of the volume is no way to the node's files.
+    node.said("a symbolic link leads out of the volume").await;
+    node.said("CreateContainerConfigError").await;
+    node.declare("filed.yaml", &pod(&written));
+    let id = node.runs("filed", "see").await;
+    sees(&out, &[&format!("ADDRESS={SECRET}"), &format!("URL=x://{SECRET}")]).await;
+    assert!(!fs::read_to_string(out.join("env")).unwrap().contains("NONE="));
+    let labels = node.engine.inspect(&id).await.unwrap().labels;
+    assert!(!labels["io.kubelet-lite.container"].contains(SECRET));
+    node.withdraw("filed.yaml");
+    node.nothing_left().await;
+}

@@ -4,10 +4,18 @@ use super::*;
 use crate::convert::testing::{IPS, node, pod, pod_of, sandbox_id};
 
 fn environment_on(pod: &Pod, node: &NodeFacts) -> Result<Vec<String>, ConvertError> {
+    let file = |path: &str, read| (("v".to_owned(), path.to_owned()), read);
+    let env_files = EnvFiles::from([
+        file("good", Ok(Some("K='of a file'\n".to_owned()))),
+        file("bad", Ok(Some("hunter2\n".to_owned()))),
+        file("unreadable", Err("it is not a regular file".to_owned())),
+        file("none", Ok(None)),
+    ]);
     let id = sandbox_id();
     let sandbox = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &IPS } };
     let subject = Subject { pod: pod.key.clone(), container: None };
-    let scope = Scope { pod, container: &pod.containers[0], sandbox: &sandbox, node, subject: &subject };
+    let scope =
+        Scope { pod, container: &pod.containers[0], sandbox: &sandbox, env_files: &env_files, node, subject: &subject };
     environment(&scope).map(Environment::into_list)
 }
 
@@ -26,6 +34,11 @@ fn order_and_references() {
         ("{name: A, value: a}, {name: B, value: 'x$(A)y'}, {name: C, value: '$$(A)'}", vec!["A=a", "B=xay", "C=$(A)"]),
         ("{name: A, value: '1'}, {name: B, value: '$(A)'}, {name: A, value: '2'}", vec!["A=2", "B=1"]),
         ("{name: A, value: '$(A)'}", vec!["A=$(A)"]),
+        (
+            "{name: A, valueFrom: {fileKeyRef: {key: K, path: good, volumeName: v}}}, {name: B, value: '$(A)!'}, \
+             {name: C, valueFrom: {fileKeyRef: {key: K, path: none, volumeName: v, optional: true}}}",
+            vec!["A=of a file", "B=of a file!"],
+        ),
         ("{name: A, value: 'a=b c'}, {name: 'odd name-1', value: x}", vec!["A=a=b c", "odd name-1=x"]),
         ("{name: PATH, value: '/x:$(PATH)'}", vec!["PATH=/x:$(PATH)"]),
     ] {
@@ -112,7 +125,22 @@ fn resources() {
 #[test]
 fn what_can_not_be_had_is_refused_by_name() {
     for (env, field) in [
-        ("{name: A, valueFrom: {fileKeyRef: {key: k, path: p, volumeName: v}}}", "env[A].valueFrom.fileKeyRef: "),
+        (
+            "{name: A, valueFrom: {fileKeyRef: {key: K, path: none, volumeName: v}}}",
+            "env[A].valueFrom.fileKeyRef: volume v has no file \"none\"",
+        ),
+        (
+            "{name: A, valueFrom: {fileKeyRef: {key: k, path: good, volumeName: v}}}",
+            "key \"k\" not found in file \"good\"",
+        ),
+        (
+            "{name: A, valueFrom: {fileKeyRef: {key: K, path: bad, volumeName: v, optional: true}}}",
+            "couldn't parse env file \"bad\": line 1: a '=' is missing",
+        ),
+        (
+            "{name: A, valueFrom: {fileKeyRef: {key: K, path: unreadable, volumeName: v, optional: true}}}",
+            "can not be read: it is not a regular file",
+        ),
         ("{name: A, valueFrom: {}}", "env[A].valueFrom: "),
         ("{name: ''}", "env[]: "),
         ("{name: 'A=B'}", "env[A=B]: "),

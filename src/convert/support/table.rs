@@ -164,10 +164,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].env[].valueFrom", Inside),
     ("spec.containers[].env[].valueFrom.configMapKeyRef", OK),
     ("spec.containers[].env[].valueFrom.fieldRef", OK),
-    (
-        "spec.containers[].env[].valueFrom.fileKeyRef",
-        Always(Refused, "files of variables are not read yet; write the value into the manifest"),
-    ),
+    ("spec.containers[].env[].valueFrom.fileKeyRef", OK),
     ("spec.containers[].env[].valueFrom.resourceFieldRef", OK),
     ("spec.containers[].env[].valueFrom.secretKeyRef", OK),
     ("spec.containers[].envFrom", OK),
@@ -212,7 +209,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].tty", OK),
     (
         "spec.containers[].volumeDevices",
-        Always(Refused, "raw block volumes are not built yet; use a hostPath of type BlockDevice"),
+        Always(
+            Refused,
+            "a claim is a Docker volume, which is no block device; use a hostPath of type BlockDevice in a privileged container",
+        ),
     ),
     ("spec.containers[].volumeMounts", Inside),
     ("spec.containers[].volumeMounts[]", Inside),
@@ -278,7 +278,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].hostPath.type", OK),
     (
         "spec.volumes[].image",
-        Always(Refused, "image volumes are not built yet; copy from an init container of that image"),
+        Always(
+            Refused,
+            "Docker mounts no image before Docker Engine 28; copy from an init container of that image into an emptyDir",
+        ),
     ),
     ("spec.volumes[].iscsi", STORAGE),
     ("spec.volumes[].name", OK),

@@ -170,7 +170,7 @@ fn verdicts() {
         ),
         (
             "containers: [{name: c, image: i, envFrom: [{configMapRef: {name: m}}], env: [{name: A, valueFrom: {fileKeyRef: {key: k, path: p, volumeName: v}}}]}]",
-            &[("spec.containers[0].env[0].valueFrom.fileKeyRef", Refused)],
+            &[],
         ),
         (
             "containers: [{name: c, image: i, resources: {limits: {cpu: 1, hugepages-2Mi: 2Mi, nvidia.com/gpu: 1, ephemeral-storage: 1Gi}}}]",
