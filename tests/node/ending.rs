@@ -118,7 +118,7 @@ async fn what_is_removed_while_it_is_on_its_way_is_gone_at_once() {
     let image = format!("127.0.0.1:{}/slow:1", registry.local_addr().unwrap().port());
     let stuck =
         "  initContainers:\n  - {name: first, image: 'kl-test/server:1', args: [--port, '0', --on-term, ignore]}\n";
-    let hook = "    lifecycle: {postStart: {sleep: {seconds: 600}}}\n";
+    let hook = "    lifecycle: {postStart: {exec: {command: [/server, --port, '0']}}}\n";
     let probe = "    startupProbe: {tcpSocket: {port: 1}, periodSeconds: 1, failureThreshold: 600}\n";
     for (name, manifest, word) in [
         ("pulling", server_pod("pulling", "", "", "").replace("kl-test/server:1", &image), "Pulling image"),
