@@ -199,7 +199,11 @@ impl Handlers for Answers {
                 Answer::Hangs => self.0.calm.subscribe().wait_for(|calm| *calm).await.is_ok(),
             };
             flight.came = if passes { Came::Passed } else { Came::Failed };
-            if passes { Ok(HookDone::default()) } else { Err(HookError { message: "not well".into() }) }
+            if passes {
+                Ok(HookDone::default())
+            } else {
+                Err(HookError { message: "not well".into(), engine_away: false })
+            }
         })
     }
 }
