@@ -44,14 +44,14 @@ async fn pods_on_the_nodes_network_are_asked_there() {
     let on_host = |name: &str, port: u16, host: &str| {
         server_pod(name, &format!("--port, '{port}'"), &probes(port, host), "  hostNetwork: true\n")
     };
-    node.declare("own.yaml", &on_host("own", own, ""));
+    // It listens at the node's address and nowhere else.
+    node.declare("own.yaml", &on_host("own", own, "").replace("args: [", "args: [--host, '127.0.0.2', "));
     node.declare("local.yaml", &on_host("local", local, ", host: 127.0.0.1"));
     node.shows("own", "1/1 Running new").await;
     node.shows("local", "1/1 Running new").await;
     let id = node.runs("own", "server").await;
-    fail(&format!("127.0.0.1:{own}")).await;
+    fail(&format!("127.0.0.2:{own}")).await;
     node.replaced("own", "server", &id).await;
-    node.said_of("own", &format!("http://127.0.0.2:{own}")).await;
     // A host of IPv6, if this kernel has it.
     if TcpListener::bind("[::1]:0").is_err() {
         crate::support::say("NOT ASKED over IPv6: this kernel has no ::1");
