@@ -22,7 +22,9 @@ use crate::{
     time::Clock,
     volume,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
+    worker::{
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+    },
 };
 use std::{
     net::IpAddr,
@@ -151,7 +153,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     Ok(Shared {
         handlers: Arc::new(HostHandlers::new(engine.clone())),
         engine,
-        facts: watch::channel(Arc::new(facts)).0,
+        facts: Facts::new(facts),
         oom: watch::channel(OomSupport::default()).0,
         volumes: VolumeManager::new(&settings.root_dir),
         applied: AppliedStore::new(&settings.root_dir),

@@ -18,7 +18,9 @@ use crate::{
     pod::Node,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
+    worker::{
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+    },
 };
 use hyper::Method;
 use k8s_openapi::{
@@ -88,7 +90,7 @@ impl Daemon {
         let shared = Arc::new(Shared {
             handlers: Arc::new(crate::probe::HostHandlers::new(engine.clone())),
             engine,
-            facts: watch::Sender::new(Arc::new(facts)),
+            facts: Facts::new(facts),
             oom: watch::Sender::new(OomSupport::default()),
             volumes: VolumeManager::new(home.path()),
             applied: AppliedStore::new(home.path()),

@@ -1,6 +1,7 @@
 //! What a worker's pod refers to, as it stands: resolved anew when a manifest or an object may be
 //! another one, and which volumes of files were written since our start.
 
+use super::facts::Reader;
 use crate::{
     convert::{self, ConvertError, FileVolumes, NodeFacts},
     plan::{Desired, PodAction, ReferenceStates},
@@ -10,7 +11,6 @@ use crate::{
     },
 };
 use std::{collections::BTreeMap, sync::Arc};
-use tokio::sync::watch;
 
 /// Volumes of files as they should be, or why they can not be.
 pub(super) type Files = Result<Arc<FileVolumes>, ConvertError>;
@@ -18,7 +18,7 @@ pub(super) type Files = Result<Arc<FileVolumes>, ConvertError>;
 /// The references of one pod's incarnations.
 pub(super) struct Lookup {
     /// Tells of the objects of the node, among other things.
-    facts: watch::Receiver<Arc<NodeFacts>>,
+    facts: Reader,
     /// What the rest was made from.
     made_from: Option<(Arc<NodeFacts>, Vec<Arc<Pod>>)>,
     states: ReferenceStates,
@@ -30,7 +30,7 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn new(facts: watch::Receiver<Arc<NodeFacts>>) -> Self {
+    pub(super) fn new(facts: Reader) -> Self {
         Self {
             facts,
             made_from: None,
@@ -44,9 +44,7 @@ impl Lookup {
     /// Returns when a fact of the node has changed; never, when nobody can change one any more.
     /// Cancel-safe: a change that is missed is seen by the next look.
     pub(super) async fn changed(&mut self) {
-        if self.facts.changed().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        self.facts.changed().await;
     }
 
     /// Resolves what each incarnation refers to, if its manifest or an object may be another one.
@@ -60,7 +58,7 @@ impl Lookup {
             AppliedPod::Known(_) | AppliedPod::Unreadable(_) => None,
         });
         let pods: Vec<Arc<Pod>> = desired.into_iter().chain(others).cloned().collect();
-        let facts = self.facts.borrow_and_update().clone();
+        let facts = self.facts.read();
         let same = self.made_from.as_ref().is_some_and(|(old_facts, old_pods)| {
             Arc::ptr_eq(&facts, old_facts)
                 && pods.len() == old_pods.len()

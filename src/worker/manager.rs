@@ -226,11 +226,12 @@ impl<E: Engine> PodManager<E> {
         let version = self.shared.engine.version().await?;
         check_version(&version)?;
         let events = self.shared.engine.events().await?;
-        self.shared.facts.send_modify(|facts| {
+        self.shared.facts.change(|facts| {
             let facts = Arc::make_mut(facts);
             facts.memory_total = version.memory_total;
             facts.bound_logs = version.log_driver == "json-file";
             facts.engine_api = version.api().unwrap_or_default();
+            true
         });
         if let Err(error) = self.shared.ensure_sandbox_image().await {
             if error.is_unavailable() {

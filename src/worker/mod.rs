@@ -14,6 +14,7 @@ mod asking;
 mod ends;
 mod error;
 mod execute;
+mod facts;
 mod journal;
 mod lookup;
 pub mod manager;
@@ -25,6 +26,7 @@ mod summary;
 mod view;
 
 pub use error::SyncError;
+pub use facts::Facts;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
 pub use oom::OomSupport;
 pub use pod_worker::{PodMessage, PodWorker, Wish, WorkerEnd};
@@ -52,9 +54,8 @@ pub const PARALLEL_STARTS: usize = 4;
 pub struct Shared<E> {
     /// The Docker Engine.
     pub engine: E,
-    /// What translation needs to know of the node; it changes when the engine turns out to be
-    /// another, or to refuse something.
-    pub facts: watch::Sender<Arc<NodeFacts>>,
+    /// What translation needs to know of the node.
+    pub facts: Facts,
     /// Whether the engine can set a negative `oom_score_adj`, as far as known.
     pub oom: watch::Sender<OomSupport>,
     /// Directories of the pods.
@@ -87,7 +88,7 @@ pub enum SandboxImage {
 impl<E: Engine> Shared<E> {
     /// The facts of the moment.
     pub fn facts(&self) -> Arc<NodeFacts> {
-        self.facts.borrow().clone()
+        self.facts.get()
     }
 
     /// Takes in how a start ended, says once what it means, and returns what is known now.
@@ -98,7 +99,10 @@ impl<E: Engine> Shared<E> {
             return known;
         }
         self.oom.send_replace(known);
-        self.facts.send_modify(|facts| Arc::make_mut(facts).negative_oom_score_adj = known.negative_is_tried());
+        self.facts.change(|facts| {
+            Arc::make_mut(facts).negative_oom_score_adj = known.negative_is_tried();
+            true
+        });
         if known == OomSupport::Refused {
             tracing::warn!(
                 "this Docker Engine can not set a negative oom_score_adj (it lacks CAP_SYS_RESOURCE, as nested engines \
@@ -110,7 +114,7 @@ impl<E: Engine> Shared<E> {
 
     /// Lets everybody know what pods may refer to.
     fn note_objects(&self, objects: &Arc<Objects>) {
-        self.facts.send_if_modified(|facts| {
+        self.facts.change(|facts| {
             let changed = !Arc::ptr_eq(&facts.objects, objects) && facts.objects != *objects;
             if changed {
                 Arc::make_mut(facts).objects = objects.clone();
@@ -132,7 +136,7 @@ impl<E: Engine> Shared<E> {
                 Err(error) => return Err(error),
             },
         };
-        self.facts.send_if_modified(|facts| {
+        self.facts.change(|facts| {
             let changed = facts.pause_image != id;
             if changed {
                 Arc::make_mut(facts).pause_image = id;

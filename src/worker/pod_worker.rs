@@ -140,7 +140,7 @@ impl<E: Engine> PodWorker<E> {
             volumes.insert(pod.uid.clone());
         }
         known.into_iter().for_each(|id| view.mark(id));
-        let lookup = Lookup::new(shared.facts.subscribe());
+        let lookup = Lookup::new(shared.facts.reader());
         Self {
             shared,
             key,

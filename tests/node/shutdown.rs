@@ -20,7 +20,9 @@ use kubelet_lite::{
     shutdown::{Shutdown, ShutdownPhase, ShutdownPolicy},
     time::Clock,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
+    worker::{
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+    },
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -33,7 +35,7 @@ fn shared(node: &Node) -> Shared<DockerEngine> {
     Shared {
         handlers: Arc::new(HostHandlers::new(node.engine.clone())),
         engine: node.engine.clone(),
-        facts: watch::Sender::new(Arc::new(facts)),
+        facts: Facts::new(facts),
         oom: watch::Sender::new(OomSupport::default()),
         volumes: VolumeManager::new(&root),
         applied: AppliedStore::new(&root),

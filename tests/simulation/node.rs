@@ -18,7 +18,9 @@ use kubelet_lite::{
     plan::NodePolicy,
     time::Clock,
     volume::{AppliedStore, VolumeManager},
-    worker::{ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue},
+    worker::{
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+    },
 };
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 use tempfile::TempDir;
@@ -152,7 +154,7 @@ impl Node {
         let clock = Clock::simulated(self.clock.wall());
         let shared = Shared {
             engine: Limited(client.clone()),
-            facts: watch::Sender::new(Arc::new(facts)),
+            facts: Facts::new(facts),
             oom: watch::Sender::new(OomSupport::default()),
             volumes: VolumeManager::new(self.root()),
             applied: AppliedStore::new(self.root()),
