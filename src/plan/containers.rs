@@ -65,6 +65,9 @@ impl Planner<'_> {
     /// Stops what the manifest no longer declares so, once the images and objects of all that replaces
     /// it are here.
     fn apply_edits(&mut self, sync: &Sync<'_>) {
+        if self.keeping {
+            return;
+        }
         let changed = |c: &&Container| match sync.newest(c) {
             Some(i) => !is_as_declared(i.hash.as_ref(), &c.hash),
             None => c.kind != ContainerKind::Init,

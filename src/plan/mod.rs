@@ -223,7 +223,7 @@ pub fn compute_pod_actions(input: &SyncInput<'_>) -> PodPlan {
 }
 
 fn compute(input: &SyncInput<'_>) -> PodPlan {
-    let mut planner = Planner { input, plan: PodPlan::default() };
+    let mut planner = Planner { input, plan: PodPlan::default(), keeping: false };
     match input.desired {
         Desired::Leave => {
             // What has begun to end is no longer left as it is.
@@ -258,6 +258,8 @@ fn compute(input: &SyncInput<'_>) -> PodPlan {
 struct Planner<'a> {
     input: &'a SyncInput<'a>,
     plan: PodPlan,
+    /// What is run is only kept until another pod takes its place: nothing of it is stopped for an edit.
+    keeping: bool,
 }
 
 impl Planner<'_> {

@@ -74,7 +74,9 @@ impl Planner<'_> {
             && !is_crowded
         {
             let waiting = std::mem::take(&mut self.plan.waiting);
+            self.keeping = true;
             self.run(applied, Some(old));
+            self.keeping = false;
             self.plan.waiting.extend(waiting);
             self.plan.finished = false;
             self.plan.deadline_exceeded = false;

@@ -108,7 +108,7 @@ impl Planner<'_> {
             let lacks = planner.any_lacks(pod, pod.containers.iter()) | planner.lacks_volumes(pod, None);
             !lacks && images == Images::Ready
         };
-        if !may_run(incarnation) || ready(self) {
+        if !may_run(incarnation) || (!self.keeping && ready(self)) {
             self.end(incarnation, StopReason::SandboxChanged, Volumes::Keep);
         }
         self.all_waiting(pod, None, &on_its_way(pod));

@@ -67,6 +67,28 @@ fn the_old_pod_runs_until_the_new_images_are_here() {
                  wake +8s",
             ),
             (
+                "an earlier edit of the old pod, whose image has come at last, is not made any more",
+                |r| {
+                    let mut applied = one_app();
+                    applied.spec.as_mut().unwrap().containers[0].image = Some("app:3".into());
+                    r.incarnation().applied = AppliedPod::Known(resolve(&applied));
+                    r.know(&["app:3"]);
+                    r.begin(pull("app:2"));
+                },
+                "app waits: ContainerCreating",
+            ),
+            (
+                "nor an earlier edit of its sandbox",
+                |r| {
+                    let mut applied = one_app();
+                    applied.spec.as_mut().unwrap().host_network = Some(true);
+                    r.incarnation().applied = AppliedPod::Known(resolve(&applied));
+                    r.know(&["app:1"]);
+                    r.begin(pull("app:2"));
+                },
+                "app waits: ContainerCreating",
+            ),
+            (
                 "the old labels can not be read: it is left as it is",
                 |r| {
                     r.incarnation().applied = AppliedPod::Unreadable("cut short".into());
