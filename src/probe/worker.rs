@@ -71,16 +71,17 @@ pub struct ProbeWorker {
 }
 
 impl ProbeWorker {
-    /// Begins to ask. Every asking is reported to `sink`, in order; a full `sink` holds the probe up, a
-    /// closed one ends it.
+    /// Begins to ask, once what `before` had under way has ended. Every asking is reported to `sink`, in order; a
+    /// full `sink` holds the probe up, a closed one ends it.
     pub fn spawn(
         handlers: Arc<dyn Handlers>,
         clock: Clock,
         subject: ProbeSubject,
         probe: Probe,
         sink: mpsc::Sender<ProbeReport>,
+        before: Option<Self>,
     ) -> Self {
-        let task = Asking {
+        let asking = Asking {
             handlers,
             clock,
             target: HandlerTarget { container: subject.container.clone(), address: subject.address },
@@ -88,7 +89,15 @@ impl ProbeWorker {
             probe: probe.clone(),
             sink,
         };
-        Self { probe, subject, task: tokio::spawn(task.run()) }
+        let task = tokio::spawn(async move {
+            if let Some(mut before) = before {
+                before.task.abort();
+                // How it ended is of no interest.
+                let _ = (&mut before.task).await;
+            }
+            asking.run().await;
+        });
+        Self { probe, subject, task }
     }
 
     /// Which probe of which instance it is.

@@ -143,8 +143,9 @@ impl Asking {
                 address: probe::address(spec.host_network, ips, shared.facts().node_ip),
                 adopted: !self.started.contains(&key.0),
             };
-            let worker =
-                ProbeWorker::spawn(shared.handlers.clone(), shared.clock.clone(), subject, probe, self.sink.clone());
+            let before = self.workers.remove(key);
+            let (handlers, clock) = (shared.handlers.clone(), shared.clock.clone());
+            let worker = ProbeWorker::spawn(handlers, clock, subject, probe, self.sink.clone(), before);
             self.workers.insert(key.clone(), worker);
         }
     }

@@ -140,7 +140,7 @@ async fn by_workers(engine: &DockerEngine, handler: &Handler, targets: &[Handler
             address: target.address,
             adopted: true,
         };
-        ProbeWorker::spawn(handlers.clone(), clock.clone(), subject, probe.clone(), sink.clone())
+        ProbeWorker::spawn(handlers.clone(), clock.clone(), subject, probe.clone(), sink.clone(), None)
     };
     let workers: Vec<ProbeWorker> = targets.iter().map(start).collect();
     let mut seen = Seen { answers: Vec::new(), failures: 0, cpu: 0.0 };

@@ -89,7 +89,7 @@ async fn play(probe: Probe, age: Duration, adopted: bool, list: Vec<(u64, u8)>) 
     let spawned = clock.now();
     let started_at = spawned.before(age);
     let subject = ProbeSubject { container: ContainerId::new("7f"), started_at, address: None, adopted };
-    let worker = ProbeWorker::spawn(answers.clone(), clock.clone(), subject, probe.clone(), sink);
+    let worker = ProbeWorker::spawn(answers.clone(), clock.clone(), subject, probe.clone(), sink, None);
     let (mut results, mut verdict, mut began_last) = (Vec::new(), None, None::<(Timestamp, Duration)>);
     for _ in 0..40 {
         let Some(report) = reports.recv().await else { break };

@@ -83,7 +83,7 @@ impl Play {
             adopted,
         };
         let began = clock.now();
-        let worker = ProbeWorker::spawn(script.clone(), clock.clone(), subject, probe, sink);
+        let worker = ProbeWorker::spawn(script.clone(), clock.clone(), subject, probe, sink, None);
         Self { script, clock, began, worker, reports }
     }
 
