@@ -175,8 +175,14 @@ pub fn post_start_holds(story: &Story) -> Vec<String> {
             && entry.what == What::Created
             && let Some(pod) = lives.versions.get(&who.uid).and_then(|all| all.last())
         {
-            let before: BTreeSet<&str> =
-                pod.containers.iter().map(|c| c.name.as_str()).take_while(|name| *name != who.name).collect();
+            // An edit that takes the hook away takes away what to wait for.
+            let before: BTreeSet<&str> = pod
+                .containers
+                .iter()
+                .take_while(|c| c.name.as_str() != who.name)
+                .filter(|c| c.post_start().is_some())
+                .map(|c| c.name.as_str())
+                .collect();
             let others =
                 lives.of.values().filter(|l| l.who.sandbox == who.sandbox && before.contains(l.who.name.as_str()));
             for life in others.filter(|l| l.flights.values().any(|asked| *asked == Asked::PostStart)) {

@@ -1,6 +1,7 @@
 //! How and when something that runs may be ended.
 
 use super::ledger::{Instance, Ledger, Reason};
+use crate::answers::Asked;
 use crate::chronicle::{Deed, Kind, Note, Step, Story, Who, seconds};
 use kubelet_lite::{
     engine::fake::{HistoryEntry, What},
@@ -202,6 +203,8 @@ pub fn images_first(story: &Story) -> Vec<String> {
     let mut ledger = Ledger::default();
     let mut present: BTreeSet<&str> = BTreeSet::new();
     let mut since_wish: BTreeMap<&PodKey, BTreeSet<&str>> = BTreeMap::new();
+    // Those of another incarnation end for good once one of them was asked for its `preStop`.
+    let mut begun: BTreeSet<&str> = BTreeSet::new();
     for step in story.steps() {
         let added = match step {
             Step::Deed(Note { deed: Deed::ImageAdded(image), .. }) => Some(image.as_str()),
@@ -217,6 +220,13 @@ pub fn images_first(story: &Story) -> Vec<String> {
         match step {
             Step::Deed(note) => match &note.deed {
                 Deed::ImageRemoved(image) => drop(present.remove(image.as_str())),
+                Deed::Asked { id, asked: Asked::PreStop, .. } => {
+                    let who = ledger.instances.get(id.as_str()).map(|instance| instance.who);
+                    let wanted = who.and_then(|who| ledger.wished?.get(&who.key));
+                    if let Some(who) = who.filter(|who| wanted.is_none_or(|pod| pod.uid.as_str() != who.uid)) {
+                        begun.insert(&who.uid);
+                    }
+                }
                 Deed::Wish(wished) => {
                     let news = wished.iter().filter(|(key, pod)| ledger.wished.and_then(|w| w.get(*key)) != Some(*pod));
                     since_wish.extend(news.map(|(key, _)| (key, present.clone())));
@@ -225,6 +235,10 @@ pub fn images_first(story: &Story) -> Vec<String> {
             },
             Step::Container(entry, who) if who.ours && matches!(entry.what, What::StopAsked(_)) => {
                 ledger.now = entry.at;
+                if begun.contains(who.uid.as_str()) {
+                    ledger.take(step);
+                    continue;
+                }
                 let seen = since_wish.get(&who.key);
                 let wanted = images_to_be_there(&ledger, &entry.id, who);
                 if let Some(missing) = wanted.iter().find(|image| seen.is_none_or(|seen| !seen.contains(**image))) {

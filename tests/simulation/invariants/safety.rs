@@ -37,17 +37,23 @@ pub fn one_live_container(story: &Story) -> Vec<String> {
 /// operator removed every trace of the apps.
 pub fn init_before_apps(story: &Story) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut declared: BTreeMap<&str, Arc<Pod>> = BTreeMap::new();
+    // What was wanted of the pod of a sandbox until then: a daemon that is started when the file is broken may know
+    // an older version only.
+    let mut declared: BTreeMap<&str, Vec<Arc<Pod>>> = BTreeMap::new();
     let mut done: BTreeSet<(&str, &str)> = BTreeSet::new();
     // Sandboxes in which an app was made, and the apps that are there, with their sandbox.
     let mut initialized: BTreeSet<&str> = BTreeSet::new();
     let mut apps: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut wished = BTreeMap::new();
+    let mut wished: BTreeMap<String, Vec<Arc<Pod>>> = BTreeMap::new();
     for step in story.steps() {
         let (entry, who) = match step {
             Step::Deed(note) => {
                 match &note.deed {
-                    Deed::Wish(pods) => wished.extend(pods.values().map(|pod| (pod.uid.to_string(), pod.clone()))),
+                    Deed::Wish(pods) => {
+                        for pod in pods.values() {
+                            wished.entry(pod.uid.to_string()).or_default().push(pod.clone());
+                        }
+                    }
                     Deed::ByHand { id, what: "remove" } => {
                         if let Some(sandbox) = apps.remove(id.as_str())
                             && !apps.values().any(|other| *other == sandbox)
@@ -71,8 +77,9 @@ pub fn init_before_apps(story: &Story) -> Vec<String> {
                 }
             }
             (What::Created, _) => {
-                let Some(pod) = declared.get(sandbox) else { continue };
-                for missing in before(pod, who).filter(|name| !done.contains(&(sandbox, *name))) {
+                let Some(versions) = declared.get(sandbox) else { continue };
+                let missing = |pod| before(pod, who).find(|name| !done.contains(&(sandbox, *name)));
+                if let Some(Some(missing)) = versions.iter().map(|pod| missing(pod)).min() {
                     complain(format!("made before {missing} was done"));
                 }
                 if who.kind == Kind::Init && initialized.contains(sandbox) {
