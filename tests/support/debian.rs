@@ -15,7 +15,12 @@ pub struct Unpacked(PathBuf);
 
 /// Fetches and unpacks packages; nothing is installed.
 pub fn unpack(packages: &[&str]) -> Unpacked {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-debian").join(packages.join("+"));
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-debian");
+    let directory = all.join(packages.join("+"));
+    fs::create_dir_all(&all).expect("a directory for packages");
+    // Tests are processes that run beside each other.
+    let one_at_a_time = fs::File::create(all.join(format!("{}.lock", packages.join("+")))).expect("a lock");
+    one_at_a_time.lock().expect("a lock");
     if !directory.join("complete").exists() {
         let _ = fs::remove_dir_all(&directory);
         let archives = directory.join("archives");
