@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-# Random schedules of the simulation.
+# Random schedules that the simulation plays.
 SCHEDULES ?= 20000
 # How long `make fuzz` goes on, and what its choices are made from.
 FUZZ_SECONDS ?= 600
@@ -63,7 +63,7 @@ demo: ## the same, playing a story through by itself; fails if anything is not a
 	@$(MAKE) run DEMO=auto </dev/null
 
 .PHONY: test
-test: deps lint doc doctest demo test-all test-deb ## everything CI runs; installs what it lacks
+test: deps lint doc doctest demo test-sim test-all test-deb ## everything CI runs; installs what it lacks
 
 .PHONY: deps
 deps: ## install what tests need and this machine lacks (Debian packages; rustfmt and clippy)
@@ -106,9 +106,9 @@ test-unit: ## tests beside the code: no engine, no root
 	$(run_tests) --lib --bins
 
 .PHONY: test-sim
-test-sim: ## the simulation (not yet part of `test`: it still fails): every fault at every call, SCHEDULES=20000 random schedules
-	$(call step,simulation with $(SCHEDULES) schedules)
-	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --test simulation
+test-sim: ## the daemon in simulated time: every fault at every call to the engine, and SCHEDULES=20000 random schedules
+	$(call step,simulation with $(SCHEDULES) random schedules)
+	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --profile simulation --test simulation -- --show-output
 
 .PHONY: fuzz
 fuzz: ## mutations of manifests against the laws of judging, FUZZ_SECONDS=600 long, from FUZZ_SEED=1
