@@ -79,6 +79,8 @@ lint: ## format and lints; a warning is an error
 	$(CARGO) fmt --check
 	$(call step,lints)
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@# Not one of all targets: it is built in a profile of its own.
+	$(CARGO) clippy --locked --test simulation -- -D warnings
 
 .PHONY: doc
 doc: ## the documentation of the code, private items too; a warning is an error

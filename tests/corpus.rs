@@ -12,7 +12,7 @@ use kubelet_lite::{
         diagnostic::Severity,
         parse::{ParseOptions, Parsed, parse_file},
     },
-    pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
+    pod::{Attempt, ContainerId, History, ManifestSource, Node, Pod},
 };
 use std::{
     collections::BTreeMap,
@@ -153,7 +153,7 @@ fn requests(pod: &Pod) -> Result<usize, String> {
     let (profile, disk) = (Ok("{}".to_owned()), DiskFacts::default());
     for container in &pod.containers {
         let found = ContainerFacts { sandbox, image: &image, seccomp_profile: Some(&profile), disk: &disk };
-        let body = convert::container_body(pod, container, &found, Attempt(0), None, &node);
+        let body = convert::container_body(pod, container, &found, &History::default(), &node);
         serde_json::to_value(body.map_err(|e| e.to_string())?).map_err(|e| e.to_string())?;
     }
     Ok(1 + pod.containers.len())

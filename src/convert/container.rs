@@ -11,20 +11,17 @@ use super::{
 };
 use crate::{
     engine::ContainerCreateBody,
-    pod::{Attempt, Container, Pod},
+    pod::{Container, History, Pod},
     volume::paths,
 };
 use bollard::models::{HostConfig, HostConfigLogConfig};
-use std::time::Duration;
 
-/// One instance of a container, joined to its sandbox. `backoff` is what was waited for before it,
-/// kept on its label for the next one.
+/// One instance of a container, joined to its sandbox. Its labels keep `history` for the next one.
 pub fn container_body(
     pod: &Pod,
     container: &Container,
     found: &ContainerFacts<'_>,
-    attempt: Attempt,
-    backoff: Option<Duration>,
+    history: &History,
     node: &NodeFacts,
 ) -> Result<ContainerCreateBody, ConvertError> {
     let ContainerFacts { sandbox, image, seccomp_profile, disk } = found;
@@ -44,7 +41,7 @@ pub fn container_body(
     };
     let (entrypoint, cmd) = (expanded(&api.command), expanded(&api.args));
     let mut host = HostConfig {
-        mounts: Some(mounts::mounts(&scope, attempt, &environment)?).filter(|list| !list.is_empty()),
+        mounts: Some(mounts::mounts(&scope, history.attempt, &environment)?).filter(|list| !list.is_empty()),
         log_config: node.bound_logs.then(bounded_logs),
         restart_policy: Some(never_restart()),
         runtime: runtime(pod),
@@ -54,7 +51,7 @@ pub fn container_body(
     resources::apply(&mut host, pod, container, subject, node)?;
     security::apply(&mut host, pod, container, *seccomp_profile, subject, node)?;
     let stop_signal = api.lifecycle.as_ref().and_then(|l| l.stop_signal.clone());
-    let mut labels = ContainerLabels::of(pod, container, sandbox.id, attempt, backoff);
+    let mut labels = ContainerLabels::of(pod, container, sandbox.id, history);
     labels.environment = references::environment_hash(pod, api, node, subject)?;
     Ok(ContainerCreateBody {
         user: Some(security::user(pod, container, image, subject)?),

@@ -5,8 +5,8 @@
 
 use super::{InstanceId, LabelError};
 use crate::pod::{
-    Attempt, Container, ContainerId, ContainerKind, ContainerName, ManifestSource, Pod, PodKey, PodUid, hash::SpecHash,
-    references::EnvironmentHash,
+    Attempt, Container, ContainerId, ContainerKind, ContainerName, History, ManifestSource, Pod, PodKey, PodUid,
+    hash::SpecHash, references::EnvironmentHash,
 };
 use k8s_openapi::api::core::v1 as api;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -23,6 +23,7 @@ const POD: &str = "io.kubelet-lite.pod";
 const CONTAINER: &str = "io.kubelet-lite.container";
 const SOURCE: &str = "io.kubelet-lite.source";
 const BACKOFF: &str = "io.kubelet-lite.backoff";
+const ROUND: &str = "io.kubelet-lite.restart-all-count";
 const CLAIM_NAMESPACE: &str = "io.kubelet-lite.claim-namespace";
 const CLAIM_NAME: &str = "io.kubelet-lite.claim-name";
 const ENVIRONMENT: &str = "io.kubelet-lite.environment-hash";
@@ -103,6 +104,8 @@ pub struct ContainerLabels {
     pub hash: Option<SpecHash>,
     /// Waited for before this attempt.
     pub backoff: Option<Duration>,
+    /// How often all containers of the pod had started over.
+    pub round: u32,
     /// Of what its environment took from ConfigMaps and Secrets, if anything.
     pub environment: Option<EnvironmentHash>,
     /// The pod's grace at its creation.
@@ -142,13 +145,8 @@ impl SandboxLabels {
 }
 
 impl ContainerLabels {
-    pub(super) fn of(
-        pod: &Pod,
-        container: &Container,
-        sandbox_id: &ContainerId,
-        attempt: Attempt,
-        backoff: Option<Duration>,
-    ) -> Self {
+    pub(super) fn of(pod: &Pod, container: &Container, sandbox_id: &ContainerId, history: &History) -> Self {
+        let History { attempt, backoff, round } = *history;
         Self {
             key: pod.key.clone(),
             uid: pod.uid.clone(),
@@ -158,6 +156,7 @@ impl ContainerLabels {
             sandbox_id: sandbox_id.clone(),
             hash: Some(container.hash.clone()),
             backoff,
+            round,
             environment: None,
             grace: pod.grace,
             written: written_container(pod, container),
@@ -175,6 +174,9 @@ impl ContainerLabels {
         }
         if let Some(backoff) = self.backoff {
             labels.insert(BACKOFF.into(), humantime::format_duration(backoff).to_string());
+        }
+        if self.round > 0 {
+            labels.insert(ROUND.into(), self.round.to_string());
         }
         if let Some(environment) = &self.environment {
             labels.insert(ENVIRONMENT.into(), environment.to_string());
@@ -269,6 +271,7 @@ impl Labels {
             let parsed = humantime::parse_duration(text);
             parsed.map_err(|_| LabelError::new(BACKOFF, Some(text), "a duration, as in 10s"))
         };
+        let round = |text: &String| text.parse().map_err(|_| LabelError::new(ROUND, Some(text), "a number from 0"));
         let applied: DecodedContainer = from_json(CONTAINER, text(CONTAINER)?)?;
         Ok(Self::Container(Box::new(ContainerLabels {
             key,
@@ -279,6 +282,7 @@ impl Labels {
             sandbox_id: ContainerId::new(text(SANDBOX_ID)?),
             hash: hash(SPEC_HASH),
             backoff: labels.get(BACKOFF).map(backoff).transpose()?,
+            round: labels.get(ROUND).map(round).transpose()?.unwrap_or(0),
             environment: labels.get(ENVIRONMENT).and_then(|text| EnvironmentHash::parse(text)),
             grace: Duration::from_secs(u64::try_from(applied.termination_grace_period_seconds).unwrap_or(0)),
             written: applied.container,

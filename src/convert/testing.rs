@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     engine::{ContainerDetails, EngineState, ImageDetails},
-    pod::{Attempt, ContainerId, ManifestSource, Node, Pod},
+    pod::{Attempt, ContainerId, History, ManifestSource, Node, Pod},
 };
 use serde_json::Value;
 use std::{net::IpAddr, path::PathBuf};
@@ -70,7 +70,7 @@ pub fn bodies_on(pod: &Pod, node: &NodeFacts) -> Value {
         .containers
         .iter()
         .map(|c| {
-            let body = container_body(pod, c, &found(&facts, &image()), Attempt(0), None, node);
+            let body = container_body(pod, c, &found(&facts, &image()), &History::default(), node);
             (c.name.to_string(), serde_json::to_value(body.expect("container")).expect("json"))
         })
         .collect();

@@ -4,7 +4,7 @@ use super::{
     testing::{IPS, STARTED, bodies, bodies_on, found, image, node, pod, pod_of, sandbox_id},
     *,
 };
-use crate::pod::{Attempt, ContainerName, Pod};
+use crate::pod::{Attempt, ContainerName, History, Pod};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -170,7 +170,7 @@ fn no_extra_mounts() {
     );
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
     let body =
-        container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node()).expect("body");
+        container_body(&pod, &pod.containers[0], &found(&facts, &image()), &History::default(), &node()).expect("body");
     let mounts = body.host_config.and_then(|h| h.mounts).expect("mounts");
     let targets: Vec<_> = mounts.iter().filter_map(|m| m.target.as_deref()).collect();
     // No address, so no hosts; a volume lies where the termination message would.
@@ -206,8 +206,14 @@ fn a_restart() {
     let pod = pod("containers: [{name: c, image: 'c:1'}]");
     let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
     let backoff = Some(Duration::from_secs(80));
-    let body =
-        container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(4), backoff, &node()).expect("body");
+    let body = container_body(
+        &pod,
+        &pod.containers[0],
+        &found(&facts, &image()),
+        &History { attempt: Attempt(4), backoff, round: 1 },
+        &node(),
+    )
+    .expect("body");
     insta::assert_json_snapshot!(
         body.labels.map(|labels| labels.into_iter().collect::<std::collections::BTreeMap<_, _>>())
     );
@@ -235,7 +241,7 @@ fn identities_that_would_lead_astray_make_no_container() {
         let error = sandbox_body(&pod, Attempt(0), STARTED, &node()).expect_err(uid);
         assert!(matches!(&error, ConvertError::Name { field, .. } if field == "metadata.uid"), "{error:?}");
         let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
-        let body = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());
+        let body = container_body(&pod, &pod.containers[0], &found(&facts, &image()), &History::default(), &node());
         assert!(matches!(body, Err(ConvertError::Name { .. })));
     }
 }
@@ -298,7 +304,7 @@ fn mounts_that_make_no_sense_are_named() {
              volumes: [{{name: v}}, {{name: config, nfs: {{server: s, path: /}}}}]"
         ));
         let facts = SandboxFacts { id: &sandbox_id(), ips: &IPS };
-        let error = container_body(&pod, &pod.containers[0], &found(&facts, &image()), Attempt(0), None, &node());
+        let error = container_body(&pod, &pod.containers[0], &found(&facts, &image()), &History::default(), &node());
         let error = error.expect_err(mount).to_string();
         assert!(error.starts_with("pod default/web-node1, container c: ") && error.contains(message), "{error}");
     }

@@ -1,7 +1,7 @@
 //! The vocabulary of plans.
 
 use crate::{
-    pod::{Attempt, ContainerId, ContainerKind, ContainerName, ImageRef, PodUid, ProbeKind, PullPolicy},
+    pod::{Attempt, ContainerId, ContainerKind, ContainerName, History, ImageRef, PodUid, ProbeKind, PullPolicy},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -58,10 +58,8 @@ pub enum PodAction {
         sandbox: ContainerId,
         /// Which of the spec.
         name: ContainerName,
-        /// Its restart count.
-        attempt: Attempt,
-        /// Back-off that was waited for; `None` for a first or an edited one.
-        backoff: Option<Duration>,
+        /// What its labels keep for the next instance.
+        history: History,
     },
     /// Start a container that was made.
     StartContainer {
@@ -195,6 +193,8 @@ pub enum StopReason {
     },
     /// Its `postStart` failed.
     FailedPostStartHook,
+    /// A container of its pod ended with an exit code for which a rule wants all to start over.
+    RestartAllContainers,
     /// The node shuts down.
     NodeShutdown,
 }
@@ -238,6 +238,11 @@ impl StopReason {
                 }
             }
             Self::FailedPostStartHook => "FailedPostStartHook".to_owned(),
+            Self::RestartAllContainers => {
+                format!(
+                    "Stopping container {container}: a rule of restartPolicyRules restarts all containers of its pod"
+                )
+            }
         }
     }
 }

@@ -3,11 +3,12 @@
 use super::{
     Endings, Planner, PodAction, StopReason, Target, WaitingReason,
     images::Images,
-    on_its_way,
+    on_its_way, rounds,
     sandbox::{has_failed_for_good, has_succeeded, is_as_declared, is_done, is_initialized},
 };
 use crate::pod::{
-    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, Incarnation, Pod, Sandbox, hash::SpecHash,
+    Attempt, Container, ContainerKind, ContainerState, ContainerStatus, History, Incarnation, Pod, Sandbox,
+    hash::SpecHash,
 };
 use std::{collections::BTreeSet, time::Duration};
 
@@ -28,7 +29,8 @@ enum Progress {
 impl Planner<'_> {
     /// Brings the containers of a running sandbox to what the pod declares.
     pub(super) fn run_containers(&mut self, pod: &Pod, incarnation: &Incarnation, sandbox: &Sandbox) {
-        let sync = Sync { pod, incarnation, sandbox, endings: self.input.endings };
+        let endings = self.input.endings;
+        let sync = Sync { pod, incarnation, sandbox, endings, round: rounds::current(pod, incarnation, endings) };
         self.update_volumes(pod);
         self.apply_edits(&sync);
         self.apply_verdicts(pod, incarnation);
@@ -113,7 +115,10 @@ impl Planner<'_> {
     /// An init container: must end with success before the next starts.
     fn run_init(&mut self, sync: &Sync<'_>, container: &Container) -> Progress {
         let Some(instance) = sync.newest_here(container) else {
-            return self.start(sync, container, None);
+            return match sync.newest(container) {
+                Some(asked) if sync.asks_for_all(asked) => self.restart(sync, container, asked),
+                _ => self.start(sync, container, None),
+            };
         };
         match &instance.state {
             ContainerState::Exited { .. } if has_succeeded(instance) => Progress::Next,
@@ -155,6 +160,7 @@ impl Planner<'_> {
                 Progress::Later
             }
             ContainerState::Exited { .. } if !as_declared => self.start(sync, container, None),
+            ContainerState::Exited { .. } if sync.asks_for_all(instance) => self.restart(sync, container, instance),
             ContainerState::Exited { .. } if sync.is_settled(container, instance) => Progress::Next,
             // It ended with its sandbox, which is no fault of its own: no delay, and none forgotten.
             ContainerState::Exited { .. } if !here => self.start(sync, container, instance.backoff),
@@ -201,8 +207,7 @@ impl Planner<'_> {
             uid: sync.pod.uid.clone(),
             sandbox: sync.sandbox.id.clone(),
             name: container.name.clone(),
-            attempt,
-            backoff,
+            history: History { attempt, backoff, round: sync.round },
         };
         self.offer_alone(sync, container, create)
     }
@@ -287,6 +292,8 @@ struct Sync<'a> {
     incarnation: &'a Incarnation,
     sandbox: &'a Sandbox,
     endings: &'a Endings,
+    /// What is made is of this round.
+    round: u32,
 }
 
 impl Sync<'_> {
@@ -320,6 +327,11 @@ impl Sync<'_> {
                     && is_done(&container.restart, self.incarnation, ended, self.endings)
             }
         }
+    }
+
+    /// Whether this instance has asked for the round that is.
+    fn asks_for_all(&self, instance: &ContainerStatus) -> bool {
+        rounds::asks_for_all(self.pod, instance, self.endings)
     }
 
     /// The waiting reason of something that is on its way.

@@ -63,7 +63,8 @@ impl Planner<'_> {
         begun.filter(|ending| ending.progress == EndingProgress::Begun)
     }
 
-    fn end_by(
+    /// Ends one container by this moment, or by the earlier one that was set before.
+    pub(super) fn end_by(
         &mut self,
         incarnation: &Incarnation,
         container: &ContainerStatus,

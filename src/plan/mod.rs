@@ -24,6 +24,7 @@ mod images;
 mod probes;
 mod references;
 mod replace;
+mod rounds;
 mod sandbox;
 mod terminate;
 #[cfg(test)]

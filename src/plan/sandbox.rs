@@ -1,6 +1,6 @@
 //! The sandbox: make, keep, replace. No container runs outside a running sandbox of its own pod.
 
-use super::{Endings, Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way};
+use super::{Endings, Planner, PodAction, StopReason, Volumes, images::Images, may_run, on_its_way, rounds};
 use crate::pod::{
     Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation, Pod, Restart,
     RestartPolicy, Sandbox, hash::SpecHash,
@@ -18,6 +18,12 @@ impl Planner<'_> {
             self.remake(pod, incarnation);
             return;
         }
+        if self.leave_rounds(pod, incarnation) {
+            return;
+        }
+        let of_round = rounds::without_earlier(pod, incarnation, self.input.endings);
+        let incarnation = of_round.as_ref().unwrap_or(incarnation);
+        let current = incarnation.sandboxes.first();
         let done = is_finished(pod, incarnation, self.input.endings);
         if self.deadline_exceeded(pod, incarnation, done) {
             self.plan.deadline_exceeded = true;
@@ -249,7 +255,15 @@ pub(super) fn has_failed_for_good(restart: &Restart, instance: &ContainerStatus)
 
 /// Whether a rule of its own asks for another start of an instance that ended.
 fn is_ruled(restart: &Restart, instance: &ContainerStatus) -> bool {
-    matches!(instance.state, ContainerState::Exited { code, .. } if restart.is_ruled(code))
+    exit_code(instance).is_some_and(|code| restart.ruled(code).is_some())
+}
+
+/// With which code it has ended.
+pub(super) fn exit_code(instance: &ContainerStatus) -> Option<i64> {
+    match instance.state {
+        ContainerState::Exited { code, .. } => Some(code),
+        ContainerState::Created | ContainerState::Running { .. } | ContainerState::Unknown => None,
+    }
 }
 
 /// Whether an init container is done: unlike an app, it has failed if the OOM killer came by.

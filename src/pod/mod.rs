@@ -21,11 +21,12 @@ pub use key::{Attempt, ContainerId, ContainerName, ImageRef, PodKey, PodUid};
 pub use node::{NodeMismatch, NodeRules, Taint, TaintEffect};
 pub use objects::{Confidential, ObjectId, ObjectKind, Objects};
 pub use observed::{
-    AppliedPod, ContainerState, ContainerStatus, ExitReason, Incarnation, ObservedPod, PodStart, Record, Sandbox,
+    AppliedPod, ContainerState, ContainerStatus, ExitReason, History, Incarnation, ObservedPod, PodStart, Record,
+    Sandbox,
 };
 pub use ports::{HostPort, PortTaken, taken_ports};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
-pub use restart::{Restart, RestartPolicy};
+pub use restart::{Restart, RestartAction, RestartPolicy};
 pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy};
 pub use standing::Standing;

@@ -76,6 +76,17 @@ pub struct PodStart {
     pub at: Timestamp,
 }
 
+/// What an instance of a container is made with for the sake of the next one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Restart count.
+    pub attempt: Attempt,
+    /// Back-off that was waited for before this attempt; `None` for a first or an edited one.
+    pub backoff: Option<Duration>,
+    /// How often all containers of the pod have started over (`RestartAllContainers`).
+    pub round: u32,
+}
+
 /// One instance of a container.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContainerStatus {
@@ -94,6 +105,8 @@ pub struct ContainerStatus {
     pub hash: Option<SpecHash>,
     /// Back-off that was waited for before this attempt; `None` for a first or an edited one.
     pub backoff: Option<Duration>,
+    /// How often all containers of the pod had started over when it was made.
+    pub round: u32,
     /// Of what its environment took from ConfigMaps and Secrets, if anything was taken.
     pub environment: Option<EnvironmentHash>,
     /// Grace recorded at its creation, for when the applied pod can not be read.

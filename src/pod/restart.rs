@@ -38,9 +38,19 @@ pub struct Restart {
     pub rules: Vec<RestartRule>,
 }
 
-/// One of `restartPolicyRules`, whose action is `Restart`.
+/// What a rule asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartAction {
+    /// The container starts again.
+    Restart,
+    /// All containers of its pod start over in their sandbox, init containers first.
+    RestartAllContainers,
+}
+
+/// One of `restartPolicyRules`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RestartRule {
+    action: RestartAction,
     /// Whether the codes are those that match, or those that do not.
     operator: Operator,
     /// Exit codes.
@@ -70,25 +80,27 @@ impl Restart {
         Ok(Self { policy, rules: rules.collect::<Result<_, _>>()? })
     }
 
-    /// Whether a rule asks for a restart after this exit code, whatever the policy says.
-    pub fn is_ruled(&self, code: i64) -> bool {
-        self.rules.iter().any(|rule| rule.matches(code))
+    /// What the first rule for this exit code asks for, whatever the policy says.
+    pub fn ruled(&self, code: i64) -> Option<RestartAction> {
+        self.rules.iter().find(|rule| rule.matches(code)).map(|rule| rule.action)
     }
 }
 
 impl RestartRule {
     fn resolve(written: &api::ContainerRestartRule) -> Result<Self, ResolveError> {
         let unknown = |field, value: &str, expected| ResolveError::Unknown { field, value: value.to_owned(), expected };
-        if written.action != "Restart" {
-            return Err(unknown("restartPolicyRules.action", &written.action, "Restart"));
-        }
+        let action = match written.action.as_str() {
+            "Restart" => RestartAction::Restart,
+            "RestartAllContainers" => RestartAction::RestartAllContainers,
+            other => return Err(unknown("restartPolicyRules.action", other, "Restart, RestartAllContainers")),
+        };
         let codes = written.exit_codes.as_ref().ok_or(ResolveError::Missing("restartPolicyRules.exitCodes"))?;
         let operator = match codes.operator.as_str() {
             "In" => Operator::In,
             "NotIn" => Operator::NotIn,
             other => return Err(unknown("restartPolicyRules.exitCodes.operator", other, "In, NotIn")),
         };
-        Ok(Self { operator, values: codes.values.iter().flatten().map(|code| i64::from(*code)).collect() })
+        Ok(Self { action, operator, values: codes.values.iter().flatten().map(|code| i64::from(*code)).collect() })
     }
 
     fn matches(&self, code: i64) -> bool {
@@ -137,19 +149,21 @@ mod tests {
     }
 
     #[test]
-    fn rules_match_by_exit_code() {
+    fn the_first_rule_that_matches_an_exit_code_counts() {
+        const ONE: Option<RestartAction> = Some(RestartAction::Restart);
+        const ALL: Option<RestartAction> = Some(RestartAction::RestartAllContainers);
         let rules = |rules: &[(&str, &str, &[i32])]| resolve(ContainerKind::App, Some("Never"), rules).unwrap();
         let retryable = rules(&[("Restart", "In", &[42, 43])]);
-        assert_eq!([0, 1, 42, 43, 44].map(|code| retryable.is_ruled(code)), [false, false, true, true, false]);
+        assert_eq!([0, 1, 42, 43, 44].map(|code| retryable.ruled(code)), [None, None, ONE, ONE, None]);
         let others = rules(&[("Restart", "NotIn", &[0, 2])]);
-        assert_eq!([0, 1, 2, 137].map(|code| others.is_ruled(code)), [false, true, false, true]);
-        let both = rules(&[("Restart", "In", &[7]), ("Restart", "In", &[8])]);
-        assert_eq!([7, 8, 9].map(|code| both.is_ruled(code)), [true, true, false]);
+        assert_eq!([0, 1, 2, 137].map(|code| others.ruled(code)), [None, ONE, None, ONE]);
+        let both = rules(&[("Restart", "In", &[7]), ("RestartAllContainers", "NotIn", &[0])]);
+        assert_eq!([0, 7, 8].map(|code| both.ruled(code)), [None, ONE, ALL]);
     }
 
     #[test]
     fn what_is_no_rule_is_refused() {
-        for rule in [("Reboot", "In"), ("RestartAllContainers", "In"), ("Restart", "Above")] {
+        for rule in [("Reboot", "In"), ("", "In"), ("Restart", "Above")] {
             let (action, operator) = rule;
             assert!(resolve(ContainerKind::App, Some("Never"), &[(action, operator, &[1])]).is_err(), "{rule:?}");
         }

@@ -99,6 +99,7 @@ impl Stage {
                 sandbox_id: "sandbox-0".into(),
                 hash: None,
                 backoff: None,
+                round: 0,
                 environment: None,
                 grace: None,
                 has_pre_stop: false,

@@ -8,7 +8,7 @@ use crate::{
     convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
-    pod::{Attempt, ContainerId, ContainerName, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
+    pod::{Attempt, ContainerId, ContainerName, History, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
     probe::{HandlerTarget, Hook, InvalidHandler},
     volume::{VolumeError, VolumeManager},
 };
@@ -57,9 +57,7 @@ impl<E: Engine> Task<E> {
                 self.refuse_root(name, id).await?;
                 self.start(id).await?
             }
-            PodAction::CreateContainer { name, attempt, backoff, .. } => {
-                self.create_container(name, *attempt, *backoff).await?
-            }
+            PodAction::CreateContainer { name, history, .. } => self.create_container(name, history).await?,
             PodAction::RunPostStart { .. } | PodAction::RunPreStop { .. } => self.run_hook().await?,
             PodAction::StopSandbox { id } => self.stop(id, SANDBOX_GRACE).await?,
             PodAction::StopContainer { id, grace, .. } => self.stop(id, *grace).await?,
@@ -234,12 +232,8 @@ impl<E: Engine> Task<E> {
         Ok(found)
     }
 
-    async fn create_container(
-        &self,
-        name: &ContainerName,
-        attempt: Attempt,
-        backoff: Option<Duration>,
-    ) -> Result<Done, SyncError> {
+    async fn create_container(&self, name: &ContainerName, history: &History) -> Result<Done, SyncError> {
+        let attempt = history.attempt;
         let (Some(pod), Some(sandbox), Some(image)) = (&self.pod, &self.sandbox, &self.image) else {
             return Ok(Done::default());
         };
@@ -261,7 +255,7 @@ impl<E: Engine> Task<E> {
             seccomp_profile: seccomp_profile.as_ref(),
             disk: &disk,
         };
-        let body = convert::container_body(pod, container, &found, attempt, backoff, &facts)
+        let body = convert::container_body(pod, container, &found, history, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
         let _permit = self.shared.starts.turn(self.priority()).await;
         self.create(&convert::container_name(pod, name, attempt), body).await

@@ -65,9 +65,9 @@ impl<'a> Subject<'a> {
             PodAction::StartSandbox { id, .. } => {
                 info!(pod = %key, uid, reason = "StartedPodSandbox", container_id = %id, "sandbox started");
             }
-            PodAction::CreateContainer { name, attempt, .. } => {
+            PodAction::CreateContainer { name, history, .. } => {
                 let created = self.normal(reason::CREATED, format!("Created container {name}"));
-                let line = format!("container created, restart count {}", attempt.0);
+                let line = format!("container created, restart count {}", history.attempt);
                 self.events.record(created.of(name, self.kind(name)).instance(id).line(line));
             }
             PodAction::StartContainer { name, id, .. } => {

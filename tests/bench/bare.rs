@@ -59,7 +59,7 @@ impl Bare {
             let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
             volumes.prepare_container(pod, container, &sandbox, first, &Default::default(), &self.facts).unwrap();
             let found = ContainerFacts { sandbox, image, seccomp_profile: None, disk: &Default::default() };
-            let body = convert::container_body(pod, container, &found, first, None, &self.facts).unwrap();
+            let body = convert::container_body(pod, container, &found, &Default::default(), &self.facts).unwrap();
             let id = self.engine.create(&convert::container_name(pod, &container.name, first), body).await.unwrap();
             self.engine.start(&id).await.unwrap();
         }

@@ -11,6 +11,7 @@ mod hostile;
 mod inputs;
 mod laws;
 mod mutate;
+#[path = "../support/random.rs"]
 mod random;
 mod round_trips;
 

@@ -250,6 +250,83 @@ spec:
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rule_makes_all_containers_start_over() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    node.declare(
+        "rounds.yaml",
+        &format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: rounds}}
+spec:
+  restartPolicy: Never
+  volumes: [{{name: out, hostPath: {{path: {}, type: DirectoryOrCreate}}}}, {{name: kept, emptyDir: {{}}}}]
+  initContainers:
+  - name: seed
+    image: kl-test/busybox:1
+    command: [sh, -c, 'echo seed >>/out/story; echo x >>/kept/rounds; cp /kept/rounds /out/rounds']
+    volumeMounts: [{{name: out, mountPath: /out}}, {{name: kept, mountPath: /kept}}]
+  containers:
+  - name: done
+    image: kl-test/busybox:1
+    command: [sh, -c, 'echo done >>/out/story']
+    volumeMounts: [{{name: out, mountPath: /out}}]
+  - name: deaf
+    image: kl-test/busybox:1
+    command: [sh, -c, \"trap '' TERM; echo deaf >>/out/story; while :; do sleep 1; done\"]
+    lifecycle: {{preStop: {{exec: {{command: [sh, -c, 'echo asked >>/out/story']}}}}}}
+    volumeMounts: [{{name: out, mountPath: /out}}]
+  - name: asks
+    image: kl-test/busybox:1
+    restartPolicyRules: [{{action: RestartAllContainers, exitCodes: {{operator: In, values: [42]}}}}]
+    restartPolicy: Never
+    command: [sh, -c, 'echo asks >>/out/story; until [ -e /out/ask ]; do sleep 0.1; done; rm /out/ask; exit 42']
+    volumeMounts: [{{name: out, mountPath: /out}}]
+",
+            out.display()
+        ),
+    );
+    // What each round has told: its init container, then the others as they come.
+    let rounds = || {
+        let story = std::fs::read_to_string(out.join("story")).unwrap_or_default();
+        let lines: Vec<String> = story.lines().map(str::to_owned).collect();
+        let in_order = |round: &[String]| {
+            let mut round = round.to_vec();
+            round[1..].sort();
+            round
+        };
+        lines.chunks(4).map(in_order).collect::<Vec<_>>()
+    };
+    let round = ["seed", "asks", "deaf", "done"].map(str::to_owned).to_vec();
+    let told = async |count: usize| {
+        let all = vec![round.clone(); count];
+        eventually(&format!("{count} rounds"), || async { (rounds() == all).then_some(()) }).await;
+    };
+    told(1).await;
+    let sandbox = node.find("rounds", "POD").await.expect("a sandbox").id;
+
+    std::fs::write(out.join("ask"), "").unwrap();
+    node.said("a rule of restartPolicyRules restarts all containers of its pod").await;
+    // Wherever the daemon dies, what asked is its own record.
+    node.kill().await;
+    node.start();
+    told(2).await;
+    assert_eq!(std::fs::read_to_string(out.join("rounds")).unwrap(), "x\nx\n", "emptyDir volumes stay");
+    assert_eq!(node.find("rounds", "POD").await.expect("a sandbox").id, sandbox, "and so does the sandbox");
+    for name in ["seed", "done", "deaf", "asks"] {
+        let mut newest = 0;
+        for row in node.containers().await.iter().filter(|row| row.labels["io.kubernetes.container.name"] == name) {
+            newest = newest.max(node.restart_count(&row.id).await);
+        }
+        assert_eq!(newest, 1, "{name}");
+    }
+    std::fs::write(out.join("ask"), "").unwrap();
+    told(3).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_user_by_name_is_looked_up_in_the_image_before_it_may_run() {
     let Some(node) = Node::running().await else { return };
     for user in ["nobody", "toor", "ghost"] {

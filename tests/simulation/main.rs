@@ -3,6 +3,8 @@
 //!
 //! A failure prints the one command that plays its case again alone, with the daemon's log.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test")]
+
 mod answers;
 mod chronicle;
 mod crowd;
@@ -11,8 +13,9 @@ mod limited;
 mod logs;
 mod manifests;
 mod node;
-mod prng;
 mod programs;
+#[path = "../support/random.rs"]
+mod random;
 mod random_pods;
 mod scenarios;
 mod schedule;

@@ -3,8 +3,8 @@
 use crate::{
     answers::{Answer, Asked},
     manifests::{Asks, ContainerDef, PodDef, app, init, sidecar},
-    prng::Prng,
     programs::Programs,
+    random::Random,
 };
 use kubelet_lite::{engine::fake::Behaviour, pod::ContainerKind};
 use std::{collections::BTreeMap, time::Duration};
@@ -17,7 +17,7 @@ const POLICIES: [&str; 3] = ["Always", "OnFailure", "Never"];
 pub const LONGEST_RUN: Duration = Duration::from_secs(700);
 
 /// The pods of a file; no two files have one of the same name.
-pub fn file(rng: &mut Prng, file: &str) -> Vec<PodDef> {
+pub fn file(rng: &mut Random, file: &str) -> Vec<PodDef> {
     match file {
         "web" => vec![pod(rng, "web")],
         "db" => vec![pod(rng, "db")],
@@ -25,7 +25,7 @@ pub fn file(rng: &mut Prng, file: &str) -> Vec<PodDef> {
     }
 }
 
-fn pod(rng: &mut Prng, name: &'static str) -> PodDef {
+fn pod(rng: &mut Random, name: &'static str) -> PodDef {
     let mut containers = Vec::new();
     for candidate in [init("init"), sidecar("side"), init("init2"), sidecar("side2")] {
         if rng.one_in(4) {
@@ -49,34 +49,34 @@ fn pod(rng: &mut Prng, name: &'static str) -> PodDef {
         "job" => "given-job",
         _ => "given-cache",
     });
-    def.grace = rng.pick(&GRACES);
+    def.grace = *rng.pick(&GRACES);
     def.volume = rng.one_in(3);
-    def.restart_policy = if name == "job" { rng.pick(&POLICIES) } else { "Always" };
+    def.restart_policy = if name == "job" { *rng.pick(&POLICIES) } else { "Always" };
     def.host_port = rng.one_in(4).then(|| host_port(name));
     def
 }
 
-fn asks(rng: &mut Prng) -> Asks {
-    let one_of = |rng: &mut Prng, all: &[i32]| rng.one_in(2).then(|| rng.pick(all));
+fn asks(rng: &mut Random) -> Asks {
+    let one_of = |rng: &mut Random, all: &[i32]| rng.one_in(2).then(|| *rng.pick(all));
     Asks {
         startup: rng.one_in(3),
         liveness: rng.one_in(2),
-        delay: rng.pick(&[0, 0, 3, 20]),
+        delay: *rng.pick(&[0, 0, 3, 20]),
         period: one_of(rng, &[5, 20, 60]),
         threshold: one_of(rng, &[1, 2]),
-        grace: rng.one_in(3).then(|| rng.pick(&[1, 4, 40])),
+        grace: rng.one_in(3).then(|| *rng.pick(&[1, 4, 40])),
         post_start: rng.one_in(3),
         pre_stop: rng.one_in(2),
     }
 }
 
 /// What comes of probes and hooks: mostly what came of the same one before.
-pub fn answers(mut rng: Prng) -> impl FnMut(&str, Asked) -> Answer {
+pub fn answers(mut rng: Random) -> impl FnMut(&str, Asked) -> Answer {
     let mut moods: BTreeMap<(String, Asked), Answer> = BTreeMap::new();
     move |id, asked| {
         let mood = moods.get(&(id.to_owned(), asked)).copied().filter(|_| !rng.one_in(5));
         let answer = mood.unwrap_or_else(|| {
-            let after = Duration::from_millis(rng.pick(&[0, 0, 10, 500, 3_000]));
+            let after = Duration::from_millis(*rng.pick(&[0, 0, 10, 500, 3_000]));
             match rng.below(10) {
                 0 | 1 => Answer::Fails(after),
                 2 => Answer::Errs,
@@ -90,8 +90,8 @@ pub fn answers(mut rng: Prng) -> impl FnMut(&str, Asked) -> Answer {
 }
 
 /// Mostly what is on the node.
-fn image(rng: &mut Prng) -> &'static str {
-    if rng.one_in(4) { rng.pick(&IMAGES) } else { "app:1" }
+fn image(rng: &mut Random) -> &'static str {
+    if rng.one_in(4) { rng.pick::<&str>(&IMAGES) } else { "app:1" }
 }
 
 fn host_port(pod: &str) -> i32 {
@@ -104,23 +104,23 @@ fn host_port(pod: &str) -> i32 {
 }
 
 /// Changes one thing.
-pub fn edit(rng: &mut Prng, pod: &mut PodDef) {
+pub fn edit(rng: &mut Random, pod: &mut PodDef) {
     let at = rng.below(pod.containers.len());
     let container = &mut pod.containers[at];
     match rng.below(12) {
-        0..=2 => container.image = rng.pick(&IMAGES),
+        0..=2 => container.image = *rng.pick(&IMAGES),
         3 | 4 => container.env += 1,
         5 => container.probe = Some(i32::try_from(rng.between(1, 9)).unwrap_or(1)),
         6 => pod.label += 1,
-        7 => pod.grace = rng.pick(&GRACES),
-        8 => pod.hostname = Some(rng.pick(&["one", "two"])),
-        9 => pod.restart_policy = rng.pick(&POLICIES),
+        7 => pod.grace = *rng.pick(&GRACES),
+        8 => pod.hostname = Some(*rng.pick(&["one", "two"])),
+        9 => pod.restart_policy = *rng.pick(&POLICIES),
         10 => pod.volume = !pod.volume,
         _ => add_or_take_away(rng, pod, at),
     }
 }
 
-fn add_or_take_away(rng: &mut Prng, pod: &mut PodDef, at: usize) {
+fn add_or_take_away(rng: &mut Random, pod: &mut PodDef, at: usize) {
     let apps = pod.containers.iter().filter(|c| c.kind == ContainerKind::App).count();
     let is_last_app = apps == 1 && pod.containers[at].kind == ContainerKind::App;
     if rng.one_in(2) && !is_last_app {
@@ -132,7 +132,7 @@ fn add_or_take_away(rng: &mut Prng, pod: &mut PodDef, at: usize) {
         .filter(|c| pod.containers.iter().all(|other| other.name != c.name))
         .collect();
     if !spare.is_empty() {
-        let added = rng.pick(&spare);
+        let added = rng.pick(&spare).clone();
         let first_app = pod.containers.iter().position(|c| c.kind == ContainerKind::App).unwrap_or(0);
         let place = if added.kind == ContainerKind::App { pod.containers.len() } else { rng.between(0, first_app) };
         pod.containers.insert(place, added);
@@ -140,7 +140,7 @@ fn add_or_take_away(rng: &mut Prng, pod: &mut PodDef, at: usize) {
 }
 
 /// What the containers of all pods do: some fail a few times, some do not listen.
-pub fn programs(rng: &mut Prng, programs: &Programs) {
+pub fn programs(rng: &mut Random, programs: &Programs) {
     for pod in ["web", "db", "job", "cache"] {
         for name in ["init", "init2", "side", "side2", "app", "app2", "job", "job2", "POD"] {
             if rng.one_in(3) {
@@ -155,14 +155,14 @@ pub fn programs(rng: &mut Prng, programs: &Programs) {
     }
 }
 
-fn usual(rng: &mut Prng, name: &str) -> Behaviour {
-    let takes = Duration::from_millis(rng.pick(&[0, 10, 1_000, 20_000]));
+fn usual(rng: &mut Random, name: &str) -> Behaviour {
+    let takes = Duration::from_millis(*rng.pick(&[0, 10, 1_000, 20_000]));
     if name.starts_with("init") || name.starts_with("job") { Behaviour::exits(0, takes) } else { Behaviour::runs() }
 }
 
-fn failing(rng: &mut Prng, name: &str) -> Behaviour {
-    let after = Duration::from_millis(rng.pick(&[0, 1, 500, 5_000, 30_000, LONGEST_RUN.as_millis() as u64]));
-    let code = rng.pick(&[0, 1, 1, 2, 137, 143]);
+fn failing(rng: &mut Random, name: &str) -> Behaviour {
+    let after = Duration::from_millis(*rng.pick(&[0, 1, 500, 5_000, 30_000, LONGEST_RUN.as_millis() as u64]));
+    let code = *rng.pick(&[0, 1, 1, 2, 137, 143]);
     match rng.below(6) {
         0 => Behaviour::out_of_memory(after),
         1 if name != "POD" => Behaviour::fails_to_start("exec: \"nothing\": executable file not found in $PATH"),
@@ -171,7 +171,7 @@ fn failing(rng: &mut Prng, name: &str) -> Behaviour {
     }
 }
 
-fn listening(rng: &mut Prng, run: Behaviour) -> Behaviour {
+fn listening(rng: &mut Random, run: Behaviour) -> Behaviour {
     match rng.below(4) {
         0 => run.ignoring_sigterm(),
         1 => run.on_sigterm(0, Duration::from_millis(rng.between(1, 12_000) as u64)),

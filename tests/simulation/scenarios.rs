@@ -61,7 +61,7 @@ fn full() -> PodDef {
 }
 
 /// A container that is asked everything.
-fn asked(container: ContainerDef) -> ContainerDef {
+fn asked(container: &ContainerDef) -> ContainerDef {
     let asks = Asks {
         startup: true,
         liveness: true,
@@ -72,7 +72,7 @@ fn asked(container: ContainerDef) -> ContainerDef {
         post_start: true,
         pre_stop: true,
     };
-    ContainerDef { probe: Some(5), asks, ..container }
+    ContainerDef { probe: Some(5), asks, ..container.clone() }
 }
 
 fn edited(edit: impl FnOnce(&mut ContainerDef)) -> impl FnOnce(&mut PodDef) {
@@ -99,13 +99,13 @@ fn of_probes_and_hooks() -> Vec<Scenario> {
     let (passes, fails) = (Answer::Passes(Duration::ZERO), Answer::Fails(secs(1)));
     let liveness = Asked::Probe(ProbeKind::Liveness);
     let startup = Asked::Probe(ProbeKind::Startup);
-    let web = || PodDef::new("web", &[asked(app("app"))]);
+    let web = || PodDef::new("web", &[asked(&app("app"))]);
     let stubborn = || Then("web", "app", Behaviour::runs().ignoring_sigterm());
     vec![
         scenario(
             "probes and hooks of a sidecar and an app",
             vec![
-                Put("web", vec![PodDef::new("web", &[asked(sidecar("side")), asked(app("app"))])]),
+                Put("web", vec![PodDef::new("web", &[asked(&sidecar("side")), asked(&app("app"))])]),
                 Answers("web", "side", startup, vec![fails, passes]),
                 Answers("web", "app", Asked::PostStart, vec![Answer::Passes(secs(3))]),
                 Answers("web", "app", Asked::PreStop, vec![Answer::Passes(secs(3))]),
@@ -144,7 +144,7 @@ fn of_probes_and_hooks() -> Vec<Scenario> {
             "removal while a postStart hangs",
             vec![
                 Answers("web", "app", Asked::PostStart, vec![Answer::Hangs]),
-                Put("web", vec![PodDef::new("web", &[asked(app("app")), app("app2")])]),
+                Put("web", vec![PodDef::new("web", &[asked(&app("app")), app("app2")])]),
                 Pass(30),
                 Check("the next one waits", |node| live(node) == 2),
                 Delete("web"),

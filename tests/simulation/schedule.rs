@@ -5,7 +5,7 @@ use crate::{
     invariants, logs,
     manifests::PodDef,
     node::Node,
-    prng::Prng,
+    random::Random,
     random_pods, sweep,
 };
 use kubelet_lite::engine::{
@@ -61,7 +61,7 @@ fn play(seed: u64, log: bool) -> (Node, Vec<String>) {
         let mut schedule = Schedule::new(seed);
         for _ in 0..schedule.rng.between(5, 25) {
             schedule.act().await;
-            let pause = schedule.rng.pause();
+            let pause = pause(&mut schedule.rng);
             schedule.node.pass(pause).await;
         }
         schedule.calm();
@@ -73,19 +73,30 @@ fn play(seed: u64, log: bool) -> (Node, Vec<String>) {
     })
 }
 
+/// Nothing, milliseconds, seconds or minutes: bugs live at all of these.
+fn pause(rng: &mut Random) -> Duration {
+    match rng.below(8) {
+        0 => Duration::ZERO,
+        1 | 2 => Duration::from_millis(rng.below(1000) as u64),
+        3..=5 => Duration::from_millis(rng.between(1_000, 30_000) as u64),
+        6 => Duration::from_secs(rng.between(30, 180) as u64),
+        _ => Duration::from_secs(rng.between(60, 900) as u64),
+    }
+}
+
 struct Schedule {
     node: Node,
-    rng: Prng,
+    rng: Random,
     /// What each file holds when it is good.
     files: BTreeMap<&'static str, Vec<PodDef>>,
 }
 
 impl Schedule {
     fn new(seed: u64) -> Self {
-        let mut schedule = Self { node: Node::new(), rng: Prng::new(seed), files: BTreeMap::new() };
+        let mut schedule = Self { node: Node::new(), rng: Random::new(seed), files: BTreeMap::new() };
         let Self { node, rng, .. } = &mut schedule;
         random_pods::programs(rng, &node.programs);
-        node.answers.answer(random_pods::answers(rng.child()));
+        node.answers.answer(random_pods::answers(rng.fork()));
         node.engine.publish_image("app:3", Duration::from_secs(rng.between(0, 90) as u64));
         if rng.one_in(4) {
             node.engine.fail_pulls("app:4", Duration::from_secs(1), internal_error());
@@ -142,7 +153,7 @@ impl Schedule {
 
     /// One of the files, and what it may be called.
     fn file(&mut self) -> &'static str {
-        self.rng.pick(&["web", "db", "both"])
+        self.rng.pick::<&str>(&["web", "db", "both"])
     }
 
     fn put_file(&mut self) {
@@ -188,13 +199,13 @@ impl Schedule {
         let ids: Vec<String> = self.node.engine.containers().into_iter().filter(ours).map(|c| c.id).collect();
         if !ids.is_empty() {
             let id = self.rng.pick(&ids);
-            let what = self.rng.pick(&["kill", "kill", "exit", "remove", "remove", "pause", "unpause"]);
-            self.node.by_hand_on(&id, what);
+            let what = *self.rng.pick(&["kill", "kill", "exit", "remove", "remove", "pause", "unpause"]);
+            self.node.by_hand_on(id, what);
         }
     }
 
     fn restart_engine(&mut self) {
-        let (live_restore, down) = (self.rng.one_in(2), self.rng.pause() / 4);
+        let (live_restore, down) = (self.rng.one_in(2), pause(&mut self.rng) / 4);
         self.node.remark(&format!("engine restart, live-restore {live_restore}, down {down:?}"));
         self.node.engine.restart(live_restore, down);
     }
@@ -205,12 +216,12 @@ impl Schedule {
         } else {
             self.node.kill_daemon().await;
         }
-        self.node.restart_after = self.rng.pause() / 4;
+        self.node.restart_after = pause(&mut self.rng) / 4;
     }
 
     fn disturb(&mut self) {
         let n = self.node.engine.call_count() + self.rng.between(1, 30) as u64;
-        let effect = self.rng.pick(&[Effect::Done, Effect::NotDone]);
+        let effect = *self.rng.pick(&[Effect::Done, Effect::NotDone]);
         let some = Duration::from_millis(self.rng.between(1, 20_000) as u64);
         let fault = match self.rng.below(14) {
             0 => Fault::Before(internal_error()),
@@ -222,7 +233,7 @@ impl Schedule {
             6 => Fault::Delay(some),
             7 => Fault::DelayReply(some),
             8 => Fault::DropEvents(self.rng.between(1, 6).try_into().unwrap_or(1)),
-            9 => self.rng.pick(&[Fault::DuplicateEvent, Fault::LateEvent(some)]),
+            9 => self.rng.pick(&[Fault::DuplicateEvent, Fault::LateEvent(some)]).clone(),
             10 => Fault::CutEvents,
             11 => Fault::EngineRestart { live_restore: self.rng.one_in(2), down: some, effect },
             _ => Fault::Crash(effect),
@@ -232,7 +243,7 @@ impl Schedule {
     }
 
     fn images(&mut self) {
-        let image = self.rng.pick(&["pause:1", "app:1", "app:2", "app:3", "app:4"]);
+        let image = *self.rng.pick(&["pause:1", "app:1", "app:2", "app:3", "app:4"]);
         if self.rng.one_in(2) {
             self.node.remove_image(image);
         } else {
@@ -248,7 +259,7 @@ impl Schedule {
         if files.is_empty() || self.rng.one_in(3) {
             return self.node.remove_foreign();
         }
-        let pods = &self.files[self.rng.pick(&files)];
+        let pods = &self.files[*self.rng.pick(&files)];
         let pod = &pods[self.rng.below(pods.len())];
         let container = pod.containers[self.rng.below(pod.containers.len())].name;
         let container = if self.rng.one_in(3) { "POD" } else { container };
@@ -258,7 +269,7 @@ impl Schedule {
     }
 
     fn jump_clock(&mut self) {
-        let reach = self.rng.pick(&[5, 600, 7_200, 200_000]);
+        let reach = *self.rng.pick(&[5, 600, 7_200, 200_000]);
         let by = i64::try_from(self.rng.between(0, 2 * reach)).unwrap_or(0) - i64::try_from(reach).unwrap_or(0);
         self.node.remark(&format!("the wall clock jumps by {by} s"));
         self.node.jump_clock(jiff::SignedDuration::from_secs(by));

@@ -72,6 +72,7 @@ proptest! {
         digit: u8,
         kind in prop::sample::select(vec![ContainerKind::Init, ContainerKind::Sidecar, ContainerKind::App]),
         backoff in prop::option::of(0u64..400_000),
+        round in 0u32..3,
         grace in 0u64..=1 << 40,
     ) {
         let labels = ContainerLabels {
@@ -83,6 +84,7 @@ proptest! {
             sandbox_id: ContainerId::new("abc"),
             hash: hash(digit),
             backoff: backoff.map(Duration::from_millis),
+            round,
             environment: EnvironmentHash::parse(&format!("v1:01234567:{digit:032x}")),
             grace: Duration::from_secs(grace),
             written: written.spec.expect("spec").containers.remove(0),

@@ -7,7 +7,7 @@ use crate::{
         testing::{STARTED, details, found, image, node, pod, pod_of, sandbox_id},
     },
     engine::{ContainerSummary, EngineState},
-    pod::{Attempt, ContainerName, hash::SpecHash},
+    pod::{Attempt, ContainerName, History, hash::SpecHash},
 };
 
 const SPEC: &str =
@@ -37,8 +37,14 @@ fn container_details(pod: &Pod, name: &str, attempt: u32, state: EngineState) ->
     let container = pod.container(&ContainerName::new(name)).expect("container");
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
     let backoff = Some(Duration::from_secs(10));
-    let body =
-        container_body(pod, container, &found(&facts, &image()), Attempt(attempt), backoff, &node()).expect("body");
+    let body = container_body(
+        pod,
+        container,
+        &found(&facts, &image()),
+        &History { attempt: Attempt(attempt), backoff, round: 1 },
+        &node(),
+    )
+    .expect("body");
     let id = format!("{name}-{attempt}");
     ContainerDetails { started_at: Some(at(0)), ..details(&id, &body, state) }
 }
@@ -100,6 +106,7 @@ fn a_container_reads_back_as_it_was_made() {
                 sandbox_id: sandbox_id(),
                 hash: Some(pod.containers[0].hash.clone()),
                 backoff: Some(Duration::from_secs(10)),
+                round: 1,
                 environment: None,
                 grace: Some(Duration::from_secs(7)),
                 has_pre_stop: false,
@@ -247,12 +254,13 @@ fn only_what_this_instance_made_is_ours() {
 #[test]
 fn labels_that_can_not_be_read_make_the_incarnation_unreadable() {
     let pod = pod(SPEC);
-    let edits: [(&str, &str, &str); 5] = [
+    let edits: [(&str, &str, &str); 6] = [
         ("io.kubelet-lite.schema", "2", "label io.kubelet-lite.schema is \"2\""),
         ("io.kubelet-lite.attempt", "-1", "label io.kubelet-lite.attempt is \"-1\""),
         ("io.kubelet-lite.kind", "ephemeral", "label io.kubelet-lite.kind is \"ephemeral\""),
         ("io.kubelet-lite.container", "{", "label io.kubelet-lite.container is \"unreadable\""),
         ("io.kubelet-lite.backoff", "soon", "label io.kubelet-lite.backoff is \"soon\""),
+        ("io.kubelet-lite.restart-all-count", "-1", "label io.kubelet-lite.restart-all-count is \"-1\""),
     ];
     for (key, value, message) in edits {
         let mut container = container_details(&pod, "web", 4, EngineState::Running);

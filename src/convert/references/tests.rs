@@ -7,7 +7,7 @@ use crate::{
         container_body, sub_paths,
         testing::{self, IPS, found, image, pod, sandbox_id},
     },
-    pod::{Attempt, ManifestSource, objects::Declared},
+    pod::{History, ManifestSource, objects::Declared},
 };
 use k8s_openapi::ByteString;
 use std::{collections::BTreeMap, sync::Arc};
@@ -50,7 +50,7 @@ fn environment(container: &str) -> Result<Vec<String>, String> {
     let pod = pod(&format!("containers: [{{name: c, image: i, {container}}}]"));
     let id = sandbox_id();
     let sandbox = SandboxFacts { id: &id, ips: &IPS };
-    let body = container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), Attempt(0), None, &node());
+    let body = container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), &History::default(), &node());
     body.map(|body| body.env.unwrap_or_default()).map_err(|error| error.to_string())
 }
 
@@ -116,7 +116,7 @@ fn a_label_tells_a_change_without_the_value() {
         let id = sandbox_id();
         let sandbox = SandboxFacts { id: &id, ips: &IPS };
         let body =
-            container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), Attempt(0), None, node).unwrap();
+            container_body(&pod, &pod.containers[0], &found(&sandbox, &image()), &History::default(), node).unwrap();
         let labels: BTreeMap<String, String> = body.labels.unwrap_or_default().into_iter().collect();
         assert!(!format!("{labels:?}").contains("hunter2"), "{labels:?}");
         let recorded = labels.get("io.kubelet-lite.environment-hash").and_then(|label| EnvironmentHash::parse(label));

@@ -6,12 +6,12 @@ use crate::{
         SandboxFacts, container_body,
         testing::{found, image, node, pod, sandbox_id},
     },
-    pod::Attempt,
+    pod::History,
 };
 
 fn host_on(pod: &Pod, index: usize, node: &NodeFacts) -> Result<HostConfig, ConvertError> {
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
-    let body = container_body(pod, &pod.containers[index], &found(&facts, &image()), Attempt(0), None, node)?;
+    let body = container_body(pod, &pod.containers[index], &found(&facts, &image()), &History::default(), node)?;
     Ok(body.host_config.expect("host config"))
 }
 

@@ -7,7 +7,7 @@ use crate::{
         testing::{found, node, pod, pod_of, sandbox_id},
     },
     engine::ContainerCreateBody,
-    pod::Attempt,
+    pod::History,
 };
 
 #[test]
@@ -22,7 +22,7 @@ fn a_local_seccomp_profile_is_given_whole() {
         let sandbox = SandboxFacts { id: &sandbox_id(), ips: &[] };
         let image = ImageDetails { id: "sha256:i".into(), ..ImageDetails::default() };
         let facts = ContainerFacts { seccomp_profile: Some(&read), ..found(&sandbox, &image) };
-        let body = container_body(&pod, &pod.containers[0], &facts, Attempt(0), None, &node());
+        let body = container_body(&pod, &pod.containers[0], &facts, &History::default(), &node());
         body.map(|body| body.host_config.expect("host").security_opt.unwrap_or_default())
     };
     let profile = "{\n  \"defaultAction\": \"SCMP_ACT_ERRNO\"\n}\n";
@@ -42,7 +42,7 @@ fn a_local_seccomp_profile_is_given_whole() {
 fn body_on(pod: &Pod, user: &str, node: &NodeFacts) -> Result<ContainerCreateBody, ConvertError> {
     let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
     let image = ImageDetails { id: "sha256:i".into(), user: user.into(), ..ImageDetails::default() };
-    container_body(pod, &pod.containers[0], &found(&facts, &image), Attempt(0), None, node)
+    container_body(pod, &pod.containers[0], &found(&facts, &image), &History::default(), node)
 }
 
 fn with(pod_context: &str, context: &str) -> Pod {

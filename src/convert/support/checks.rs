@@ -121,13 +121,6 @@ pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
-pub(super) fn restart_action(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if text(written) == "RestartAllContainers" {
-        let reason = "one container can not restart the others of its pod; write Restart";
-        found.push(written.verdict(Refused, reason));
-    }
-}
-
 pub(super) fn medium(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if text(written) != "Memory" {
         found.push(written.verdict(Refused, "huge pages are not mounted yet; write Memory, or remove it"));

@@ -195,10 +195,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].restartPolicy", OK),
     ("spec.containers[].restartPolicyRules", Inside),
     ("spec.containers[].restartPolicyRules[]", Inside),
-    (
-        "spec.containers[].restartPolicyRules[].action",
-        Depends("Restart; RestartAllContainers is refused", checks::restart_action),
-    ),
+    ("spec.containers[].restartPolicyRules[].action", OK),
     ("spec.containers[].restartPolicyRules[].exitCodes", OK),
     ("spec.containers[].securityContext", Inside),
     ("spec.containers[].startupProbe", OK),

@@ -97,7 +97,10 @@ pub(super) fn check(world: &World, plan: &PodPlan) -> Result<(), String> {
         ensure(container.state.may_run(), || format!("{id} ends and does not run"))?;
         let begun = world.endings.get(id).filter(|begun| begun.progress == EndingProgress::Begun);
         ensure(begun.is_none_or(|begun| ending.deadline < begun.deadline), || format!("{id} is given more time"))?;
-        ensure(ending.deadline > world.now, || format!("{id} is given no time"))?;
+        let at_once = plan.actions.iter().any(|action| {
+            matches!(action, PodAction::StopContainer { id: of, reason: StopReason::RestartAllContainers, .. } if of == id)
+        });
+        ensure(ending.deadline > world.now || at_once, || format!("{id} is given no time"))?;
     }
     for (id, kind) in &plan.probes {
         let container = find(world, id).ok_or("what is asked is not there")?;

@@ -11,6 +11,7 @@ mod property;
 mod references;
 mod replace;
 mod restart;
+mod rounds;
 mod sandbox;
 mod shutdown;
 mod start;
@@ -20,7 +21,7 @@ mod wanted;
 
 use super::*;
 use crate::pod::{
-    AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, Incarnation,
+    AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, History, Incarnation,
     ManifestSource, PodKey, PodStart, PullPolicy, Sandbox,
 };
 use k8s_openapi::api::core::v1 as api;
@@ -295,6 +296,7 @@ fn instance(pod: &Pod, name: &str, attempt: u32, state: ContainerState) -> Conta
         sandbox_id: ContainerId::new(format!("{}-sb0", pod.uid)),
         hash: Some(container.hash.clone()),
         backoff: None,
+        round: 0,
         environment: None,
         grace: Some(pod.grace),
         has_pre_stop: container.pre_stop().is_some(),
@@ -326,8 +328,7 @@ fn create(name: &str, attempt: u32) -> PodAction {
         uid: "a".into(),
         sandbox: "a-sb0".into(),
         name: name.into(),
-        attempt: Attempt(attempt),
-        backoff: None,
+        history: History { attempt: Attempt(attempt), ..History::default() },
     }
 }
 

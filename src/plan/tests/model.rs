@@ -347,7 +347,7 @@ impl World {
                 self.disk.remove(uid);
                 true
             }
-            PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
+            PodAction::CreateContainer { uid, sandbox, name, history: History { attempt, backoff, round } } => {
                 let pod = task.pod.clone().unwrap();
                 if !self.sandbox(sandbox).is_some_and(|s| s.state.is_running()) || pod.container(name).is_none() {
                     return false;
@@ -357,7 +357,13 @@ impl World {
                 let all = &mut self.truth.incarnations.iter_mut().find(|i| i.uid == *uid).unwrap().containers;
                 if !all.iter().any(|c| c.name == *name && c.attempt == *attempt) {
                     let made = instance(&pod, name.as_str(), attempt.0, ContainerState::Created);
-                    all.push(ContainerStatus { id, sandbox_id: sandbox.clone(), backoff: *backoff, ..made });
+                    all.push(ContainerStatus {
+                        id,
+                        sandbox_id: sandbox.clone(),
+                        backoff: *backoff,
+                        round: *round,
+                        ..made
+                    });
                 }
                 true
             }

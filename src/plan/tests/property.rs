@@ -1,6 +1,7 @@
 //! What holds for every pod, whatever happens: plans against a model of the engine.
 
 use super::{
+    super::rounds,
     asked,
     model::{Tape, World},
     wanted::Wanted,
@@ -146,9 +147,9 @@ fn check_action(world: &World, plan: &PodPlan, action: &PodAction) -> Result<(),
             };
             ensure(!of_it.into_iter().any(|c| c.state.may_run() || starting(c)), || "a container may run in it".into())
         }
-        PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
+        PodAction::CreateContainer { uid, sandbox, name, history } => {
             let incarnation = world.view.incarnation(uid).ok_or("no such pod")?;
-            check_create(world, incarnation, (sandbox, name), *attempt, *backoff)
+            check_create(world, incarnation, (sandbox, name), history)
         }
         PodAction::StartContainer { id, name, .. } => {
             let rivals = owner(id)?.containers.iter().filter(|c| c.name == *name && c.state.may_run());
@@ -171,8 +172,7 @@ fn check_create(
     world: &World,
     incarnation: &Incarnation,
     (sandbox, name): (&ContainerId, &ContainerName),
-    attempt: Attempt,
-    backoff: Option<Duration>,
+    &History { attempt, backoff, round }: &History,
 ) -> Result<(), String> {
     let pod = match &world.desired {
         Desired::Run(pod) if pod.uid == incarnation.uid => pod.clone(),
@@ -185,8 +185,11 @@ fn check_create(
     let all: Vec<_> = incarnation.containers.iter().filter(|c| c.name == *name).collect();
     ensure(!all.iter().any(|c| c.state.may_run()), || "another instance may run".into())?;
     ensure(all.iter().all(|c| c.attempt < attempt), || "its attempt is not new".into())?;
+    ensure(round == rounds::current(&pod, incarnation, &world.endings), || format!("{round} is not its round"))?;
+    let is_of_round = |i: &ContainerStatus| i.sandbox_id == *sandbox && i.round == round;
     if let Some(last) = all.first()
         && last.sandbox_id == *sandbox
+        && (last.round == round || rounds::asks_for_all(&pod, last, &world.endings))
         && last.hash.as_ref() == Some(&container.hash)
         && let ContainerState::Exited { ran_for, finished_at, .. } = last.state
     {
@@ -194,8 +197,8 @@ fn check_create(
         ensure(world.now >= finished_at + delay, || format!("it is started before its back-off of {delay:?}"))?;
         ensure(backoff == Some(delay), || format!("its back-off is {delay:?}"))?;
     }
-    let here = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name && i.sandbox_id == *sandbox);
-    let initialized = incarnation.containers.iter().any(|i| i.kind == ContainerKind::App && i.sandbox_id == *sandbox);
+    let here = |c: &Container| incarnation.containers.iter().find(|i| i.name == c.name && is_of_round(i));
+    let initialized = incarnation.containers.iter().any(|i| i.kind == ContainerKind::App && is_of_round(i));
     for earlier in pod.containers.iter().take_while(|c| c.name != *name).filter(|_| !initialized) {
         let ready = match earlier.kind {
             ContainerKind::Init => {
@@ -227,7 +230,7 @@ fn check_stop(
     let due = asked::due(world, plan, &container.id).ok_or("its end is not noted")?;
     ensure(grace == due.max(seconds(2)), || format!("its grace is {due:?}, of {whole:?}"))?;
     let begun = world.endings.get(&container.id).filter(|begun| begun.progress == EndingProgress::Begun);
-    let own = matches!(reason, StopReason::FailedProbe { .. });
+    let own = matches!(reason, StopReason::FailedProbe { .. } | StopReason::RestartAllContainers);
     ensure(begun.is_some() || due == whole || own, || format!("it is given {due:?} of {whole:?}"))?;
     let alive = |c: &&ContainerStatus| c.state.may_run() && c.id != container.id;
     let whole_pod_ends =
@@ -284,6 +287,9 @@ fn check_stop(
         }
         StopReason::FailedProbe { kind, .. } => {
             world.probes.get(&(container.id.clone(), kind)) == Some(&crate::pod::ProbeVerdict::Failure)
+        }
+        StopReason::RestartAllContainers => {
+            declared.is_some_and(|pod| container.round < rounds::current(pod, incarnation, &world.endings))
         }
         StopReason::FailedPostStartHook => world.hooks.get(&container.id) == Some(&HookState::PostStartFailed),
     };

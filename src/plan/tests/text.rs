@@ -40,9 +40,10 @@ pub(super) fn action(action: &PodAction) -> String {
         PodAction::StopSandbox { id } => format!("{verb} {id}"),
         PodAction::RemoveSandbox { uid, id, volumes } => format!("{verb} {uid} {id}, volumes: {volumes:?}"),
         PodAction::UpdateVolumes { uid } | PodAction::RemoveVolumes { uid } => format!("{verb} {uid}"),
-        PodAction::CreateContainer { uid, sandbox, name, attempt, backoff } => {
+        PodAction::CreateContainer { uid, sandbox, name, history: History { attempt, backoff, round } } => {
             let backoff = backoff.map_or("no back-off".to_owned(), |b| format!("back-off {b:?}"));
-            format!("{verb} {uid} {name} #{attempt} in {sandbox}, {backoff}")
+            let round = if *round > 0 { format!(", round {round}") } else { String::new() };
+            format!("{verb} {uid} {name} #{attempt} in {sandbox}, {backoff}{round}")
         }
         PodAction::StartContainer { uid, name, id } => format!("{verb} {uid} {name} {id}"),
         PodAction::StopContainer { id, name, grace, reason } => format!("{verb} {name} {id}, {grace:?}, {reason:?}"),

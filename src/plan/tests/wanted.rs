@@ -15,7 +15,7 @@ pub(super) struct Wanted {
     pub(super) init: Vec<bool>,
     /// Name and revision of each app.
     pub(super) apps: Vec<(u8, u8)>,
-    /// Which probes and hooks they and the sidecars have, bit by bit.
+    /// Which probes, hooks and rules they and the sidecars have, bit by bit.
     pub(super) asked: u8,
 }
 
@@ -60,6 +60,7 @@ impl Wanted {
             liveness_probe: probe(1),
             readiness_probe: probe(2),
             lifecycle: Some(lifecycle),
+            restart_policy_rules: has(5).then(|| vec![restart_all(1)]),
             ..container
         }
     }
@@ -76,5 +77,13 @@ impl Wanted {
             5 | 6 => self.apps.push((self.apps.iter().map(|(n, _)| n + 1).max().unwrap_or(0), 1)),
             _ => self.apps[0].1 = 1 + tape.next() % 3,
         }
+    }
+}
+
+/// A rule that restarts all containers of a pod for this exit code.
+fn restart_all(code: i32) -> api::ContainerRestartRule {
+    api::ContainerRestartRule {
+        action: "RestartAllContainers".into(),
+        exit_codes: Some(api::ContainerRestartRuleOnExitCodes { operator: "In".into(), values: Some(vec![code]) }),
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Ledger<'a> {
             self.versions.insert(pod.uid.to_string(), pod.clone());
         }
         let reasons: BTreeMap<&str, Option<Reason>> =
-            self.instances.iter().map(|(id, i)| (*id, self.from_wish(wished, i.who))).collect();
+            self.instances.iter().map(|(id, i)| (*id, self.ended_by_wish(wished, i.who))).collect();
         for (id, instance) in &mut self.instances {
             let uid = instance.who.uid.as_str();
             let now = reasons[id];
@@ -181,7 +181,7 @@ impl<'a> Ledger<'a> {
     fn happened(&mut self, id: &'a str, what: &'a What, who: &'a Who) {
         match what {
             What::Created => {
-                let reason = self.wished.and_then(|wished| self.from_wish(wished, who));
+                let reason = self.wished.and_then(|wished| self.ended_by_wish(wished, who));
                 let wished_away = reason.map(|reason| (reason, None)).into_iter().collect();
                 let lasting = BTreeSet::new();
                 let failures = BTreeMap::new();
@@ -326,7 +326,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// The reason that a wish gives to stop this container.
-    fn from_wish(&self, wished: &Wished, who: &Who) -> Option<Reason> {
+    fn ended_by_wish(&self, wished: &Wished, who: &Who) -> Option<Reason> {
         let Some(pod) = wished.get(&who.key) else { return Some(Reason::PodGone) };
         if pod.uid.as_str() != who.uid {
             return Some(Reason::OtherIncarnation);
