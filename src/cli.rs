@@ -78,6 +78,10 @@ pub struct Options {
     /// Docker network of the pods [default: bridge].
     #[arg(long, value_name = "NETWORK")]
     pub network: Option<String>,
+    /// Resolver configuration of the node, which pods get unless they bring their own [default: /etc/resolv.conf];
+    /// empty for none.
+    #[arg(long, value_name = "FILE")]
+    pub resolv_conf: Option<String>,
     /// How many pods may run [default: 110].
     #[arg(long, value_name = "N")]
     pub max_pods: Option<usize>,

@@ -81,7 +81,11 @@ pub async fn run(
     let parser = move |path: &std::path::Path, bytes: &[u8]| parse_file(path, bytes, &parsing);
     let (watcher, handle) = ManifestWatcher::new(&watch_options(&settings), clock, parser)?;
     let (summary_tx, summary) = watch::channel(NodeSummary::default());
-    let options = ManagerOptions { sync_frequency: settings.sync_frequency, max_pods: settings.max_pods };
+    let options = ManagerOptions {
+        sync_frequency: settings.sync_frequency,
+        max_pods: settings.max_pods,
+        addresses: settings.node_ip.is_none().then_some(addresses_of_default_routes),
+    };
     let api = ApiState { shared: shared.clone(), summary: summary.clone(), snapshots: handle.snapshots.clone() };
     let starting = shared.clone();
     let manager = PodManager::new(shared, options, handle.snapshots.clone(), summary_tx, detach.clone());
@@ -135,7 +139,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     facts.cpus = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1));
     // Until the engine turns out not to: see `worker::OomSupport`.
     facts.negative_oom_score_adj = true;
-    facts.resolv_conf = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    facts.resolv_conf.clone_from(&settings.resolv_conf);
     facts.network.clone_from(&settings.network);
     facts.seccomp_default = settings.seccomp_default;
     facts.environment_key = match volume::environment_key(&settings.root_dir) {
@@ -148,7 +152,9 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
             None
         }
     };
-    facts.node_ip = settings.node_ip.or_else(address_of_default_route);
+    // Those of a node that was told none are asked for as long as the daemon runs.
+    facts.node_ips = settings.node_ip.map_or_else(addresses_of_default_routes, |ip| vec![ip]);
+    facts.ephemeral_storage = volume::disk_size(&settings.root_dir);
     facts.pod_max_pids = settings.pod_max_pids;
     Ok(Shared {
         handlers: Arc::new(HostHandlers::new(engine.clone())),
@@ -168,16 +174,17 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
     })
 }
 
-/// The address from which this machine would speak to the rest of the world: IPv4 if there is a way,
-/// else IPv6. Connecting a datagram socket sends nothing.
-fn address_of_default_route() -> Option<IpAddr> {
+/// The addresses from which this machine would speak to the rest of the world, over IPv4 and over IPv6, as far as
+/// there is a way. Connecting a datagram socket sends nothing.
+fn addresses_of_default_routes() -> Vec<IpAddr> {
     // Addresses of documentation, which lie behind the default route if there is one.
     let ways = [("0.0.0.0:0", "192.0.2.1:9"), ("[::]:0", "[2001:db8::1]:9")];
-    ways.into_iter().find_map(|(from, to)| {
+    let address = |(from, to): (&str, &str)| {
         let socket = std::net::UdpSocket::bind(from).ok()?;
         socket.connect(to).ok()?;
         Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified() && !ip.is_loopback())
-    })
+    };
+    ways.into_iter().filter_map(address).collect()
 }
 
 fn watch_options(settings: &Settings) -> WatchOptions {

@@ -4,7 +4,7 @@ mod node;
 
 use crate::{
     cli::Options,
-    convert::{SysctlPatternError, Sysctls},
+    convert::{RESOLV_CONF, SysctlPatternError, Sysctls},
     manifest::parse::FieldValidation,
     pod::{NodeRules, Taint},
     shutdown::{ShutdownGroup, ShutdownPolicy},
@@ -51,6 +51,8 @@ pub struct Settings {
     pub pod_infra_container_image: Option<String>,
     /// Docker network of the pods.
     pub network: String,
+    /// Resolver configuration of the node; empty for none.
+    pub resolv_conf: PathBuf,
     /// Most pods at once.
     pub max_pods: usize,
     /// Most processes of a container; `None` for no limit.
@@ -128,6 +130,11 @@ pub fn settle(
         )?,
         pod_infra_container_image: options.pod_infra_container_image.clone().filter(|image| !image.is_empty()),
         network: network(options.network.as_deref().unwrap_or_default())?,
+        resolv_conf: match options.resolv_conf.as_ref().or(file.resolv_conf.as_ref()).map(String::as_str) {
+            None => RESOLV_CONF.into(),
+            Some("") => PathBuf::new(),
+            Some(path) => absolute("--resolv-conf", Path::new(path))?,
+        },
         max_pods: options.max_pods.or(file.max_pods).unwrap_or(MAX_PODS),
         pod_max_pids: match options.pod_max_pids.or(file.pod_pids_limit) {
             None | Some(-1) => None,
@@ -222,6 +229,7 @@ struct ConfigFile {
     file_check_frequency: Option<Duration>,
     sync_frequency: Option<Duration>,
     max_pods: Option<usize>,
+    resolv_conf: Option<String>,
     seccomp_default: Option<bool>,
     pod_pids_limit: Option<i64>,
     allowed_unsafe_sysctls: Option<Sysctls>,
@@ -257,6 +265,7 @@ impl ConfigFile {
                     let count = value.as_u64().and_then(|n| usize::try_from(n).ok());
                     file.max_pods = Some(count.ok_or_else(|| refuse(at, "must be a number of pods, as in 110"))?);
                 }
+                "resolvConf" => file.resolv_conf = Some(text_of(&at, value)?.to_owned()),
                 "seccompDefault" => {
                     file.seccomp_default = Some(value.as_bool().ok_or_else(|| refuse(at, "must be true or false"))?);
                 }
@@ -358,6 +367,19 @@ mod tests {
         let flags = Options { pod_max_pids: Some(-1), allowed_unsafe_sysctls: Some(String::new()), ..options() };
         let (settings, _) = settle(&flags, Some((Path::new("/c.yaml"), text)), "n").unwrap();
         assert_eq!((settings.pod_max_pids, settings.allowed_unsafe_sysctls), (None, Sysctls::default()));
+    }
+
+    #[test]
+    fn the_resolver_of_the_node() {
+        let settled = |flag: Option<&str>, text: &str| {
+            let options = Options { resolv_conf: flag.map(str::to_owned), ..options() };
+            settle(&options, Some((Path::new("/c.yaml"), text)), "n").unwrap().0.resolv_conf
+        };
+        let file = "resolvConf: /run/systemd/resolve/resolv.conf";
+        assert_eq!(settled(None, ""), Path::new("/etc/resolv.conf"));
+        assert_eq!(settled(None, file), Path::new("/run/systemd/resolve/resolv.conf"));
+        assert_eq!(settled(Some("/pods.conf"), file), Path::new("/pods.conf"));
+        assert_eq!(settled(Some(""), file), Path::new(""));
     }
 
     #[test]

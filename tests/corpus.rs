@@ -5,7 +5,7 @@
 
 use k8s_openapi::api::core::v1 as api;
 use kubelet_lite::{
-    convert::{self, ContainerFacts, DiskFacts, NodeFacts, SandboxFacts, SupportPolicy, Verdict},
+    convert::{self, ContainerFacts, DiskFacts, NodeFacts, ResolvConf, SandboxFacts, SupportPolicy, Verdict},
     engine::ImageDetails,
     manifest::{
         Object, Workload,
@@ -140,11 +140,12 @@ fn requests(pod: &Pod) -> Result<usize, String> {
     let node = NodeFacts {
         memory_total: 8 << 30,
         cpus: 4,
-        node_ip: "192.0.2.7".parse().ok(),
+        node_ips: vec!["192.0.2.7".parse().unwrap()],
         engine_api: (1, 44),
         ..NodeFacts::new("/var/lib/kubelet-lite".into(), Node { name: "n1".into() }, "sha256:pause".into())
     };
-    let body = convert::sandbox_body(pod, Attempt(0), jiff::Timestamp::UNIX_EPOCH, &node).map_err(|e| e.to_string())?;
+    let body = convert::sandbox_body(pod, Attempt(0), jiff::Timestamp::UNIX_EPOCH, &ResolvConf::default(), &node)
+        .map_err(|e| e.to_string())?;
     serde_json::to_value(body).map_err(|e| e.to_string())?;
     let id = ContainerId::new("sandbox");
     let ips = ["172.17.0.2".parse().unwrap()];

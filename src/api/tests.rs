@@ -103,7 +103,7 @@ impl Daemon {
         let (snapshots, snapshot) = watch::channel(Arc::new(look(1, manifests)));
         let (summary_tx, summary) = watch::channel(NodeSummary::default());
         let detach = CancellationToken::new();
-        let options = ManagerOptions { sync_frequency: Duration::from_secs(60), max_pods: 110 };
+        let options = ManagerOptions { sync_frequency: Duration::from_secs(60), max_pods: 110, addresses: None };
         let state = ApiState { shared: shared.clone(), summary: summary.clone(), snapshots: snapshot.clone() };
         tokio::spawn(PodManager::new(shared, options, snapshot, summary_tx, detach.clone()).run());
         let place = places(None, home.path()).remove(0);

@@ -41,7 +41,8 @@ pub fn container_body(
     };
     let (entrypoint, cmd) = (expanded(&api.command), expanded(&api.args));
     let mut host = HostConfig {
-        mounts: Some(mounts::mounts(&scope, history.attempt, &environment)?).filter(|list| !list.is_empty()),
+        mounts: Some(mounts::mounts(&scope, history.attempt, &environment, &disk.claims)?)
+            .filter(|list| !list.is_empty()),
         log_config: node.bound_logs.then(bounded_logs),
         restart_policy: Some(never_restart()),
         runtime: runtime(pod),

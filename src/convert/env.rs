@@ -180,7 +180,8 @@ impl Scope<'_> {
             "metadata.uid" => pod.uid.to_string(),
             "spec.nodeName" => self.node.node.name.clone(),
             "spec.serviceAccountName" => pod.spec.service_account_name.clone().unwrap_or_default(),
-            "status.hostIP" | "status.hostIPs" => self.host_ip(field)?.to_string(),
+            "status.hostIP" => list(&self.host_ips(field)?).into_iter().next().unwrap_or_default(),
+            "status.hostIPs" => list(&self.host_ips(field)?).join(","),
             "status.podIP" => list(&self.pod_ips(field)?).into_iter().next().unwrap_or_default(),
             "status.podIPs" => list(&self.pod_ips(field)?).join(","),
             _ => match (key_of(path, "metadata.labels"), key_of(path, "metadata.annotations")) {
@@ -198,13 +199,16 @@ impl Scope<'_> {
         })
     }
 
-    fn host_ip(&self, field: &str) -> Result<IpAddr, ConvertError> {
-        self.node.node_ip.ok_or_else(|| self.unsupported(field, "the node's address is not known; give --node-ip"))
+    fn host_ips(&self, field: &str) -> Result<Vec<IpAddr>, ConvertError> {
+        if self.node.node_ips.is_empty() {
+            return Err(self.unsupported(field, "the node's address is not known yet; give it a route, or --node-ip"));
+        }
+        Ok(self.node.node_ips.clone())
     }
 
-    /// With hostNetwork the pod's address is the node's.
+    /// With hostNetwork the pod's addresses are the node's.
     fn pod_ips(&self, field: &str) -> Result<Vec<IpAddr>, ConvertError> {
-        if self.pod.host_network { Ok(vec![self.host_ip(field)?]) } else { Ok(self.sandbox.ips.to_vec()) }
+        if self.pod.host_network { self.host_ips(field) } else { Ok(self.sandbox.ips.to_vec()) }
     }
 
     /// An amount of a container of this pod, in units of the divisor, rounded up.
@@ -259,11 +263,13 @@ impl Scope<'_> {
         let text = match name {
             "cpu" => self.node.cpus.to_string(),
             "memory" => self.node.memory_total.to_string(),
-            "ephemeral-storage" => {
-                return Err(
-                    self.unsupported(field, "the container has no such limit, and the node's is not known; set one")
-                );
-            }
+            "ephemeral-storage" => match self.node.ephemeral_storage {
+                Some(bytes) => bytes.to_string(),
+                None => {
+                    let why = "the container has no such limit, and the node's is not known; set one";
+                    return Err(self.unsupported(field, why));
+                }
+            },
             _ => "0".to_owned(),
         };
         Quantity::parse(&text).map_err(|error| self.invalid(field, &error.to_string()))

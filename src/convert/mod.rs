@@ -26,6 +26,7 @@ pub mod support;
 
 pub use container::container_body;
 pub use credentials::{PullSecrets, pull_secrets};
+pub use dns::{BEHIND_STUB, RESOLV_CONF, ResolvConf, dns_remarks, reads_resolv_conf};
 pub use env_file::{EnvFiles, env_files};
 pub use error::{ConvertError, LabelError};
 pub use expand::expand;
@@ -105,10 +106,14 @@ pub struct NodeFacts {
     pub network: String,
     /// Whether a container that says nothing about seccomp gets the engine's default profile.
     pub seccomp_default: bool,
-    /// The node's address, for `status.hostIP`.
-    pub node_ip: Option<IpAddr>,
-    /// The node's `/etc/resolv.conf`, to which `dnsConfig` adds.
-    pub resolv_conf: String,
+    /// The node's addresses, for `status.hostIPs`: of IPv4 first; empty while none is known.
+    pub node_ips: Vec<IpAddr>,
+    /// Bytes of the disk that pods write to; `None` if that is not known.
+    pub ephemeral_storage: Option<i64>,
+    /// Whether the engine can confine containers with AppArmor; while it has not said, it is believed to.
+    pub app_armor: bool,
+    /// `--resolv-conf`: the file to which `dnsConfig` adds; empty for none.
+    pub resolv_conf: PathBuf,
     /// The domain below which `subdomain` lies.
     pub cluster_domain: String,
     /// ConfigMaps, Secrets and claims declared on this node.
@@ -137,14 +142,21 @@ impl NodeFacts {
             bound_logs: true,
             network: "bridge".into(),
             seccomp_default: true,
-            node_ip: None,
-            resolv_conf: String::new(),
+            node_ips: Vec::new(),
+            ephemeral_storage: None,
+            app_armor: true,
+            resolv_conf: dns::RESOLV_CONF.into(),
             cluster_domain: "cluster.local".into(),
             objects: Arc::default(),
             environment_key: None,
             engine_api: (0, 0),
             pod_max_pids: None,
         }
+    }
+
+    /// The node's first address, for `status.hostIP`.
+    pub fn node_ip(&self) -> Option<IpAddr> {
+        self.node_ips.first().copied()
     }
 }
 

@@ -53,7 +53,9 @@ pub fn sub_paths(
         let field = format!("volumeMounts[{index}]");
         if let Some((path, shown)) = sub_path(mount, &environment, subject, &field)? {
             let root = match claim_of(pod, mount) {
-                Some(_) => disk.claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field))?,
+                Some(_) => {
+                    disk.claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field, "subPath"))?
+                }
                 None => volume_path(pod, mount, node, subject, &field)?,
             };
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
@@ -69,6 +71,7 @@ pub(super) fn mounts(
     scope: &Scope<'_>,
     attempt: Attempt,
     environment: &Environment,
+    claims: &ClaimDirectories,
 ) -> Result<Vec<Mount>, ConvertError> {
     let Scope { pod, container, sandbox, node, subject, .. } = scope;
     let mut mounts = Vec::new();
@@ -76,6 +79,9 @@ pub(super) fn mounts(
         let field = format!("volumeMounts[{index}]");
         let in_part = sub_path(mount, environment, subject, &field)?.is_some();
         let source = match claim_of(pod, mount) {
+            Some(_) if !in_part && is_bound(mount) => {
+                claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field, bind_field(mount)))?
+            }
             Some(claim) if !in_part => {
                 let read_only = mount.read_only == Some(true) || claim.read_only == Some(true);
                 mounts.push(claim_mount(&absolute(&mount.mount_path), pod, claim, read_only, node));
@@ -146,11 +152,28 @@ fn claim_mount(
     }
 }
 
-fn no_directory(subject: &Subject, field: &str) -> ConvertError {
+fn no_directory(subject: &Subject, field: &str, wish: &str) -> ConvertError {
     let why = "the claim's Docker volume is no directory of the engine's own (another driver, or options that mount \
-               something), so that no part of it can be mounted; mount the whole of it"
+               something), so that it can only be mounted as a whole and without options; remove the field"
         .to_owned();
-    ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.subPath"), why }
+    ConvertError::Unsupported { subject: subject.clone(), field: format!("{field}.{wish}"), why }
+}
+
+/// What of a mount Docker has for directories and not for its volumes; empty if there is nothing.
+fn bind_field(mount: &api::VolumeMount) -> &'static str {
+    let given = |text: &Option<String>, plain: &str| text.as_deref().is_some_and(|t| !t.is_empty() && t != plain);
+    if given(&mount.mount_propagation, "None") {
+        "mountPropagation"
+    } else if given(&mount.recursive_read_only, "Disabled") {
+        "recursiveReadOnly"
+    } else {
+        ""
+    }
+}
+
+/// Whether the directory of a claim is bound, since Docker could not mount the volume as it is asked to.
+fn is_bound(mount: &api::VolumeMount) -> bool {
+    !bind_field(mount).is_empty()
 }
 
 /// The claims of a pod in its sandbox, where no program looks at them: as long as the pod is there the engine
@@ -183,12 +206,12 @@ pub fn claims_of_group(pod: &Pod, node: &NodeFacts) -> Vec<ClaimVolume> {
     claim_volumes(pod, node, |_, claim| claim.read_only != Some(true))
 }
 
-/// The claims of which a container mounts a part.
+/// The claims of which a container mounts a part, or which it mounts as Docker mounts directories alone.
 pub fn claims_in_parts(pod: &Pod, container: &Container, node: &NodeFacts) -> Vec<ClaimVolume> {
     let given = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
     let in_part = |name: &str| {
         let mut mounts = container.api.volume_mounts.iter().flatten();
-        mounts.any(|m| m.name == name && (given(&m.sub_path) || given(&m.sub_path_expr)))
+        mounts.any(|m| m.name == name && (given(&m.sub_path) || given(&m.sub_path_expr) || is_bound(m)))
     };
     claim_volumes(pod, node, |name, _| in_part(name))
 }

@@ -1,7 +1,8 @@
 //! The create body of a sandbox.
 
 use super::{
-    ConvertError, NodeFacts, dns, error::Subject, labels::SandboxLabels, mounts, names, ports, resources, security,
+    ConvertError, NodeFacts, ResolvConf, dns, error::Subject, labels::SandboxLabels, mounts, names, ports, resources,
+    security,
 };
 use crate::{
     engine::ContainerCreateBody,
@@ -14,11 +15,12 @@ use bollard::models::{HealthConfig, HostConfig, RestartPolicy, RestartPolicyName
 const SHM_SIZE: i64 = 64 << 20;
 
 /// The pause container that holds the pod's namespaces, addresses and host ports. `started_at` is when the
-/// first one of this pod was made.
+/// first one of this pod was made; `resolv_conf` is needed where [`dns::reads_resolv_conf`] says so.
 pub fn sandbox_body(
     pod: &Pod,
     attempt: Attempt,
     started_at: jiff::Timestamp,
+    resolv_conf: &ResolvConf,
     node: &NodeFacts,
 ) -> Result<ContainerCreateBody, ConvertError> {
     let subject = &Subject { pod: pod.key.clone(), container: None };
@@ -37,7 +39,7 @@ pub fn sandbox_body(
         ..HostConfig::default()
     };
     resources::apply_sandbox(&mut host, node);
-    dns::apply(&mut host, pod, node);
+    dns::apply(&mut host, pod, resolv_conf, node);
     let user = security::apply_sandbox(&mut host, pod, subject)?;
     Ok(ContainerCreateBody {
         // With hostNetwork the engine takes the node's.

@@ -104,7 +104,16 @@ pub(super) fn apply(
         options.push(NO_NEW_PRIVILEGES.to_owned());
     }
     options.extend(effective.seccomp(seccomp_profile, subject, node)?);
-    options.extend(effective.app_armor(pod, container, subject)?);
+    if let Some(app_armor) = effective.app_armor(pod, container, subject)? {
+        if app_armor.is_confined() && !node.app_armor {
+            // Such an engine takes the option and does nothing.
+            let why =
+                "Cannot enforce AppArmor: this engine has none; remove it, or run the pod where AppArmor is enabled";
+            let field = "securityContext.appArmorProfile".to_owned();
+            return Err(ConvertError::Unsupported { subject: subject.clone(), field, why: why.to_owned() });
+        }
+        options.extend(app_armor.option());
+    }
     host.security_opt = Some(options).filter(|list| !list.is_empty());
     Ok(())
 }
@@ -188,6 +197,28 @@ fn selinux(options: Option<&api::SELinuxOptions>) -> Vec<String> {
     written.filter(|(_, value)| !value.is_empty()).map(|(name, value)| format!("label={name}:{value}")).collect()
 }
 
+/// An AppArmor profile that a manifest asks for.
+enum AppArmor {
+    RuntimeDefault,
+    Unconfined,
+    Localhost(String),
+}
+
+impl AppArmor {
+    fn is_confined(&self) -> bool {
+        !matches!(self, Self::Unconfined)
+    }
+
+    /// The engine's default profile is what it applies when asked for nothing.
+    fn option(&self) -> Option<String> {
+        match self {
+            Self::RuntimeDefault => None,
+            Self::Unconfined => Some("apparmor=unconfined".to_owned()),
+            Self::Localhost(name) => Some(format!("apparmor={name}")),
+        }
+    }
+}
+
 impl Effective {
     fn of(pod: &Pod, container: &Container) -> Self {
         Self {
@@ -234,15 +265,16 @@ impl Effective {
         }
     }
 
-    fn app_armor(&self, pod: &Pod, container: &Container, subject: &Subject) -> Result<Option<String>, ConvertError> {
+    /// The profile that is asked for, if one is.
+    fn app_armor(&self, pod: &Pod, container: &Container, subject: &Subject) -> Result<Option<AppArmor>, ConvertError> {
         const FIELD: &str = "securityContext.appArmorProfile";
-        let option = |profile: &str| Some(format!("apparmor={profile}"));
+        let local = |profile: &str| Ok(Some(AppArmor::Localhost(profile.to_owned())));
         if let Some(profile) = self.container.app_armor_profile.as_ref().or(self.pod.app_armor_profile.as_ref()) {
             let localhost = profile.localhost_profile.as_deref().filter(|name| !name.is_empty());
             return match (profile.type_.as_str(), localhost) {
-                ("RuntimeDefault", _) => Ok(None),
-                ("Unconfined", _) => Ok(option("unconfined")),
-                ("Localhost", Some(name)) => Ok(option(name)),
+                ("RuntimeDefault", _) => Ok(Some(AppArmor::RuntimeDefault)),
+                ("Unconfined", _) => Ok(Some(AppArmor::Unconfined)),
+                ("Localhost", Some(name)) => local(name),
                 ("Localhost", None) => Err(ConvertError::Invalid {
                     subject: subject.clone(),
                     field: format!("{FIELD}.localhostProfile"),
@@ -256,10 +288,11 @@ impl Effective {
         let key = format!("{APP_ARMOR_ANNOTATION}{}", container.name);
         let annotations = pod.written.metadata.annotations.as_ref();
         match annotations.and_then(|a| a.get(&key)).map(String::as_str) {
-            None | Some("" | "runtime/default") => Ok(None),
-            Some("unconfined") => Ok(option("unconfined")),
+            None | Some("") => Ok(None),
+            Some("runtime/default") => Ok(Some(AppArmor::RuntimeDefault)),
+            Some("unconfined") => Ok(Some(AppArmor::Unconfined)),
             Some(other) => match other.strip_prefix("localhost/").filter(|name| !name.is_empty()) {
-                Some(name) => Ok(option(name)),
+                Some(name) => local(name),
                 None => {
                     let field = format!("metadata.annotations[{key}]");
                     Err(unknown(subject, &field, other, "runtime/default, unconfined, localhost/PROFILE"))

@@ -1,7 +1,8 @@
 //! Pods, facts and images for the tests of this room.
 
 use super::{
-    ClaimDirectories, ContainerFacts, DiskFacts, EnvFiles, NodeFacts, SandboxFacts, container_body, sandbox_body,
+    ClaimDirectories, ContainerFacts, DiskFacts, EnvFiles, NodeFacts, ResolvConf, SandboxFacts, container_body,
+    sandbox_body,
 };
 use crate::{
     engine::{ContainerDetails, EngineState, ImageDetails},
@@ -19,11 +20,16 @@ pub fn node() -> NodeFacts {
     NodeFacts {
         memory_total: 8 << 30,
         cpus: 4,
-        node_ip: "192.0.2.7".parse().ok(),
-        resolv_conf: "nameserver 192.0.2.53\nsearch example.org\noptions edns0\n".into(),
+        ephemeral_storage: Some(100 << 30),
+        node_ips: vec!["192.0.2.7".parse().expect("an address")],
         negative_oom_score_adj: true,
         ..NodeFacts::new(PathBuf::from("/var/lib/kubelet-lite"), Node { name: "node1".into() }, "sha256:pause".into())
     }
+}
+
+/// The node's resolver.
+pub fn resolv_conf() -> ResolvConf {
+    ResolvConf { text: "nameserver 192.0.2.53\nsearch example.org\noptions edns0\n".into(), behind_stub: None }
 }
 
 /// A pod from YAML of its spec.
@@ -63,7 +69,7 @@ pub fn bodies(pod: &Pod) -> Value {
 }
 
 pub fn bodies_on(pod: &Pod, node: &NodeFacts) -> Value {
-    let sandbox = sandbox_body(pod, Attempt(0), STARTED, node).expect("sandbox");
+    let sandbox = sandbox_body(pod, Attempt(0), STARTED, &resolv_conf(), node).expect("sandbox");
     let id = sandbox_id();
     let facts = SandboxFacts { id: &id, ips: if pod.host_network { &[] } else { &IPS } };
     let containers: serde_json::Map<String, Value> = pod

@@ -1,7 +1,7 @@
 //! Exact create bodies of representative pods, and tables of names, hosts and refusals.
 
 use super::{
-    testing::{IPS, STARTED, bodies, bodies_on, found, image, node, pod, pod_of, sandbox_id},
+    testing::{IPS, STARTED, bodies, bodies_on, found, image, node, pod, pod_of, resolv_conf, sandbox_id},
     *,
 };
 use crate::pod::{Attempt, ContainerName, History, Pod};
@@ -238,7 +238,7 @@ fn identities_that_would_lead_astray_make_no_container() {
     let good = pod("containers: [{name: c, image: i}]");
     for uid in ["..", "a/b", "", "u 1", "x:y"] {
         let pod = Pod { uid: crate::pod::PodUid::new(uid), ..good.clone() };
-        let error = sandbox_body(&pod, Attempt(0), STARTED, &node()).expect_err(uid);
+        let error = sandbox_body(&pod, Attempt(0), STARTED, &resolv_conf(), &node()).expect_err(uid);
         assert!(matches!(&error, ConvertError::Name { field, .. } if field == "metadata.uid"), "{error:?}");
         let facts = SandboxFacts { id: &sandbox_id(), ips: &[] };
         let body = container_body(&pod, &pod.containers[0], &found(&facts, &image()), &History::default(), &node());
@@ -266,7 +266,7 @@ fn hostnames() {
     let fqdn = pod(
         "setHostnameAsFQDN: true\nsubdomain: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\ncontainers: [{name: c, image: i}]",
     );
-    let error = sandbox_body(&fqdn, Attempt(0), STARTED, &node()).expect_err("too long").to_string();
+    let error = sandbox_body(&fqdn, Attempt(0), STARTED, &resolv_conf(), &node()).expect_err("too long").to_string();
     assert!(error.contains("longer than the 64 characters"), "{error}");
 }
 
@@ -388,6 +388,35 @@ fn resources_of_a_whole_pod() {
 }
 
 #[test]
+fn a_claim_is_bound_where_docker_has_no_such_option_for_volumes() {
+    let pod = pod("volumes: [{name: d, persistentVolumeClaim: {claimName: c}}]\ncontainers: [{name: c, image: i, \
+                   volumeMounts: [{name: d, mountPath: /s, mountPropagation: HostToContainer}, {name: d, mountPath: /r, \
+                   readOnly: true, recursiveReadOnly: IfPossible}, {name: d, mountPath: /n, mountPropagation: None, \
+                   recursiveReadOnly: Disabled}]}]");
+    assert_eq!(claims_in_parts(&pod, &pod.containers[0], &node()).len(), 1);
+    let id = sandbox_id();
+    let (facts, image) = (SandboxFacts { id: &id, ips: &IPS }, image());
+    let body = |claims: ClaimDirectories| {
+        let disk = DiskFacts { claims, ..DiskFacts::default() };
+        let found = ContainerFacts { disk: &disk, ..found(&facts, &image) };
+        container_body(&pod, &pod.containers[0], &found, &History::default(), &node())
+    };
+    let known = ClaimDirectories::from([("d".into(), "/volumes/c".into())]);
+    let mounts = body(known).expect("a body").host_config.and_then(|host| host.mounts).expect("mounts");
+    assert_eq!(
+        serde_json::to_value(&mounts[..3]).expect("json"),
+        serde_json::json!([
+            { "Target": "/s", "Source": "/volumes/c", "Type": "bind", "BindOptions": { "Propagation": "rslave" } },
+            { "Target": "/r", "Source": "/volumes/c", "Type": "bind", "ReadOnly": true },
+            serde_json::to_value(&mounts[2]).expect("json"),
+        ])
+    );
+    assert_eq!(mounts[2].source.as_deref(), Some("k8s_default_c"));
+    let error = body(ClaimDirectories::new()).expect_err("it lies elsewhere").to_string();
+    assert!(error.contains("volumeMounts[0].mountPropagation: ") && error.contains("as a whole"), "{error}");
+}
+
+#[test]
 fn claims_are_volumes_that_the_sandbox_holds_and_parts_of_them_are_bound() {
     let pod = pod(
         "securityContext: {fsGroup: 7}\nvolumes: [{name: d, persistentVolumeClaim: {claimName: c}}, {name: r, \
@@ -428,5 +457,5 @@ fn claims_are_volumes_that_the_sandbox_holds_and_parts_of_them_are_bound() {
     let roots: Vec<_> = found(&known).expect("sub-paths").into_iter().map(|s| (s.root, s.path)).collect();
     assert_eq!(roots, [("/volumes/c".into(), PathBuf::from("a/b")), ("/volumes/o".into(), "x".into())]);
     let error = found(&ClaimDirectories::new()).expect_err("it lies elsewhere").to_string();
-    assert!(error.contains("volumeMounts[1].subPath") && error.contains("mount the whole of it"), "{error}");
+    assert!(error.contains("volumeMounts[1].subPath") && error.contains("only be mounted as a whole"), "{error}");
 }

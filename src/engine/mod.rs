@@ -226,9 +226,16 @@ pub struct EngineVersion {
     pub memory_total: i64,
     /// `x86_64`, `aarch64`…
     pub architecture: String,
+    /// What it can confine containers with, as in `apparmor`, `seccomp` or `selinux`.
+    pub security: Vec<String>,
 }
 
 impl EngineVersion {
+    /// Whether it can confine containers with this.
+    pub fn has(&self, security: &str) -> bool {
+        self.security.iter().any(|name| name == security)
+    }
+
     /// The API's version as numbers that can be compared; `None` if it has another form.
     pub fn api(&self) -> Option<(u32, u32)> {
         let (major, minor) = self.api_version.split_once('.')?;

@@ -22,6 +22,8 @@ pub const KILLING: &str = "Killing";
 pub const FAILED_KILL_POD: &str = "FailedKillPod";
 /// A sandbox could not be made or started.
 pub const FAILED_CREATE_POD_SANDBOX: &str = "FailedCreatePodSandBox";
+/// The resolver of a pod is not all that it asks for.
+pub const DNS_CONFIG_FORMING: &str = "DNSConfigForming";
 /// The sandbox ended, or is not as declared any more.
 pub const SANDBOX_CHANGED: &str = "SandboxChanged";
 /// A volume could not be provided.

@@ -120,8 +120,9 @@ pub fn pod_status(picture: &PodPicture, node: &NodeFacts, messages: &Messages) -
         conditions: Some(picture.conditions.to_api(picture)),
         reason: picture.verdict().map(|(reason, _)| reason.to_owned()),
         message: picture.verdict().map(|(_, message)| message.to_owned()).or_else(|| picture.message.clone()),
-        host_ip: node.node_ip.map(|ip| ip.to_string()),
-        host_ips: node.node_ip.map(|ip| vec![api::HostIP { ip: ip.to_string() }]),
+        host_ip: node.node_ip().map(|ip| ip.to_string()),
+        host_ips: Some(node.node_ips.iter().map(|ip| api::HostIP { ip: ip.to_string() }).collect())
+            .filter(|ips: &Vec<_>| !ips.is_empty()),
         pod_ip: ips.first().map(ToString::to_string),
         pod_ips: Some(ips.iter().map(|ip| api::PodIP { ip: ip.to_string() }).collect())
             .filter(|ips: &Vec<_>| !ips.is_empty()),
@@ -137,7 +138,7 @@ pub fn pod_status(picture: &PodPicture, node: &NodeFacts, messages: &Messages) -
 fn pod_ips(picture: &PodPicture, node: &NodeFacts) -> Vec<IpAddr> {
     let Some(sandbox) = picture.sandboxes.first().filter(|s| s.state.is_running()) else { return Vec::new() };
     match &picture.pod {
-        Some(pod) if pod.host_network => node.node_ip.into_iter().collect(),
+        Some(pod) if pod.host_network => node.node_ips.clone(),
         _ => sandbox.ips.clone(),
     }
 }

@@ -24,7 +24,7 @@ fn moment(second: u64) -> Timestamp {
 
 fn node() -> NodeFacts {
     NodeFacts {
-        node_ip: "192.0.2.7".parse().ok(),
+        node_ips: vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()],
         ..NodeFacts::new("/var/lib/kubelet-lite".into(), Node { name: "n1".into() }, "sha256:pause".into())
     }
 }
@@ -567,14 +567,21 @@ fn a_pod_that_the_nodes_shutdown_has_ended_has_failed() {
 fn addresses() {
     let of = |stage: &Stage| {
         let status = stage.status();
+        assert_eq!(
+            status.host_ips.map(|ips| ips.into_iter().map(|ip| ip.ip).collect()),
+            Some(vec!["192.0.2.7".to_owned(), "2001:db8::7".to_owned()])
+        );
         (status.host_ip, status.pod_ip, status.pod_ips.map_or(0, |ips| ips.len()))
     };
     let host = Some("192.0.2.7".to_owned());
     assert_eq!(of(&Stage::new(ONE)), (host.clone(), Some("172.17.0.5".into()), 1));
     assert_eq!(of(&Stage::new(ONE).finished()), (host.clone(), None, 0));
+    let mut dual = Stage::new(ONE);
+    dual.picture.sandboxes[0].ips = vec!["172.17.0.5".parse().unwrap(), "2001:db8::5".parse().unwrap()];
+    assert_eq!(of(&dual), (host.clone(), Some("172.17.0.5".into()), 2));
     let mut shared = Stage::new("{hostNetwork: true, containers: [{name: app, image: i}]}");
     shared.picture.sandboxes[0].ips.clear();
-    assert_eq!(of(&shared), (host.clone(), host, 1));
+    assert_eq!(of(&shared), (host.clone(), host, 2));
     assert!(shared.picture.clone().settled(None, wall(1)).conditions.is_true("PodReadyToStartContainers"));
 }
 

@@ -15,6 +15,7 @@ mod endings;
 mod error;
 mod host_path;
 mod key;
+mod memory;
 mod mount_table;
 mod ownership;
 pub mod paths;
@@ -25,12 +26,13 @@ pub use error::VolumeError;
 pub use key::environment_key;
 
 use crate::{
-    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, SandboxFacts},
-    pod::{Attempt, Confidential, Container, ContainerName, Pod, PodUid, quantity::Quantity},
+    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, ResolvConf, SandboxFacts},
+    pod::{Attempt, Confidential, Container, ContainerName, Pod, PodUid},
 };
 use error::{Io, Place};
 use k8s_openapi::api::core::v1 as api;
-use nix::{errno::Errno, fcntl::OFlag, mount::MsFlags};
+use memory::{memory_size, mount_tmpfs};
+use nix::fcntl::OFlag;
 use std::{
     collections::BTreeSet,
     fs::{self, DirBuilder, OpenOptions, Permissions},
@@ -80,7 +82,13 @@ impl VolumeManager {
     /// reboot, when memory volumes are gone.
     ///
     /// `files` are the volumes that are written here, as they should be `now`.
-    pub fn prepare(&self, pod: &Pod, files: &[FileVolume], now: jiff::Timestamp) -> Result<(), VolumeError> {
+    pub fn prepare(
+        &self,
+        pod: &Pod,
+        files: &[FileVolume],
+        now: jiff::Timestamp,
+        node: &NodeFacts,
+    ) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
         self.write_files(pod, files, now)?;
@@ -94,7 +102,7 @@ impl VolumeManager {
             if let Some(host_path) = &volume.host_path {
                 host_path::prepare(host_path, place)?;
             } else if let Some(empty_dir) = &volume.empty_dir {
-                self.prepare_empty_dir(pod, &volume.name, empty_dir, place)?;
+                self.prepare_empty_dir(pod, &volume.name, empty_dir, node, place)?;
             } else {
                 return Err(VolumeError::Unsupported { place: place.clone() });
             }
@@ -239,6 +247,25 @@ impl VolumeManager {
         }
     }
 
+    /// The node's resolver: the file `path`, which is none if it is empty, and what lies behind
+    /// systemd-resolved's stub. Only [`convert::RESOLV_CONF`] may be missing, which then says nothing.
+    pub fn resolv_conf(&self, path: &Path) -> Result<ResolvConf, VolumeError> {
+        let read = |path: &Path| -> io::Result<String> {
+            let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+            let mut bytes = Vec::new();
+            file.take(MAX_CONFIG).read_to_end(&mut bytes)?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        let text = match read(path) {
+            _ if path.as_os_str().is_empty() => String::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(convert::RESOLV_CONF) => {
+                String::new()
+            }
+            text => text.map_err(Place::none().io("read", path))?,
+        };
+        Ok(ResolvConf { text, behind_stub: read(Path::new(convert::BEHIND_STUB)).ok() })
+    }
+
     /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its
     /// directory, then removes the directory. Never follows a symbolic link, never enters what is
     /// mounted. A pod that has nothing is success.
@@ -301,6 +328,7 @@ impl VolumeManager {
         pod: &Pod,
         name: &str,
         source: &api::EmptyDirVolumeSource,
+        node: &NodeFacts,
         place: &Place,
     ) -> Result<(), VolumeError> {
         let path = paths::empty_dir(&self.root, &pod.uid, name).map_err(place.name())?;
@@ -309,7 +337,7 @@ impl VolumeManager {
             "" => make_empty_dir(&path, group, place),
             "Memory" => {
                 make_empty_dir(&path, group, place)?;
-                mount_tmpfs(&path, EMPTY_DIR, memory_size(pod, source), group, place)
+                mount_tmpfs(&path, EMPTY_DIR, memory_size(pod, source, node.memory_total), group, place)
             }
             _ => Err(VolumeError::Unsupported { place: place.clone() }),
         }
@@ -381,53 +409,10 @@ fn make_empty_dir(path: &Path, group: Option<u32>, place: &Place) -> Result<(), 
     fs::rename(&unfinished, path).map_err(place.io("create", path))
 }
 
-/// The smallest of `sizeLimit`, the sum of the containers' memory limits, if all have one, and the pod's own; `None`
-/// leaves the kernel's half of memory.
-fn memory_size(pod: &Pod, source: &api::EmptyDirVolumeSource) -> Option<i64> {
-    let positive = |quantity: Quantity| (!quantity.is_zero()).then(|| quantity.value());
-    let own = source.size_limit.as_ref().and_then(|q| Quantity::parse(&q.0).ok()).and_then(positive);
-    let limit = |resources: Option<&api::ResourceRequirements>| {
-        let limits = resources?.limits.as_ref()?;
-        Quantity::parse(&limits.get("memory")?.0).ok().and_then(positive)
-    };
-    let limits: Option<Vec<i64>> = pod.containers.iter().map(|c| limit(c.api.resources.as_ref())).collect();
-    let total = limits.map(|limits| limits.into_iter().fold(0, i64::saturating_add));
-    [own, total, limit(pod.spec.resources.as_ref())].into_iter().flatten().min()
-}
-
-/// Mounts memory on a directory, unless it is there already.
-fn mount_tmpfs(
-    path: &Path,
-    mode: u32,
-    size: Option<i64>,
-    group: Option<u32>,
-    place: &Place,
-) -> Result<(), VolumeError> {
-    if is_mount_point(path).map_err(place.io("look at", path))? {
-        return Ok(());
-    }
-    let mut options = match group {
-        Some(group) => format!("mode={:o},gid={group}", mode | SETGID),
-        None => format!("mode={mode:o}"),
-    };
-    if let Some(size) = size {
-        options.push_str(&format!(",size={size}"));
-    }
-    let mount = |options: &str| {
-        nix::mount::mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options))
-    };
-    // Secrets kept in memory must not reach a disk; kernels before 6.3 know no such option.
-    let result = match mount(&format!("{options},noswap")) {
-        Err(Errno::EINVAL) => mount(&options),
-        result => result,
-    };
-    result.map_err(|errno| place.io("mount memory on", path)(errno.into()))
-}
-
-/// Whether another file system begins at `path`.
-fn is_mount_point(path: &Path) -> io::Result<bool> {
-    let parent = path.parent().unwrap_or(path);
-    Ok(fs::symlink_metadata(path)?.dev() != fs::symlink_metadata(parent)?.dev())
+/// Bytes of the disk that a directory lies on; `None` if the system does not say.
+pub fn disk_size(directory: &Path) -> Option<i64> {
+    let disk = nix::sys::statvfs::statvfs(directory).ok()?;
+    i64::try_from(disk.blocks().saturating_mul(disk.fragment_size())).ok()
 }
 
 /// The node's own `/etc/hosts`; without one there is nothing to copy.

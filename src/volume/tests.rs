@@ -34,7 +34,7 @@ impl Room {
         Pod::from_manifest(written, source(), &node()).expect("pod")
     }
     fn prepare(&self, spec: &str) -> Result<(), VolumeError> {
-        self.manager().prepare(&self.pod(spec), &[], jiff::Timestamp::UNIX_EPOCH)
+        self.manager().prepare(&self.pod(spec), &[], jiff::Timestamp::UNIX_EPOCH, &self.node())
     }
     fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
         let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
@@ -313,7 +313,10 @@ fn uids_that_lead_elsewhere_are_rejected_before_anything_is_touched() {
         assert!(chain(&error).contains("is not a plain name"), "{error:?}");
         let pod = Pod { uid: uid.clone(), ..room.pod(ONE_EMPTY_DIR) };
         assert!(
-            matches!(room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH), Err(VolumeError::Name { .. })),
+            matches!(
+                room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()),
+                Err(VolumeError::Name { .. })
+            ),
             "{bad:?}"
         );
         let store = AppliedStore::new(room.root());
@@ -372,23 +375,31 @@ fn the_applied_manifest_reads_back() {
 #[test]
 fn sizes_of_memory_volumes() {
     let room = Room::new();
-    for (limit, containers, size) in [
-        ("", "{name: a, image: i}", None),
-        ("sizeLimit: 1Mi", "{name: a, image: i}", Some(1 << 20)),
-        ("sizeLimit: 0", "{name: a, image: i}", None),
-        ("", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}", Some(3 << 20)),
-        ("", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}, {name: b, image: i}", None),
-        (
-            "",
-            "{name: a, image: i, resources: {limits: {memory: 1Mi}}}, {name: b, image: i, resources: {limits: {memory: 2Mi}}}",
-            Some(3 << 20),
-        ),
-        ("sizeLimit: 9Mi", "{name: a, image: i, resources: {limits: {memory: 3Mi}}}", Some(3 << 20)),
+    let with = |name: &str, more: &str| {
+        format!("{{name: {name}, image: i{more}, resources: {{limits: {{memory: {name}Mi}}}}}}")
+    };
+    let (one, two, three) = (with("1", ""), with("2", ""), with("3", ""));
+    let (init, sidecar) = (with("5", ""), with("4", ", restartPolicy: Always"));
+    for (limit, containers, init, size) in [
+        ("", "{name: a, image: i}".to_owned(), "", 8 << 20),
+        ("sizeLimit: 1Mi", "{name: a, image: i}".to_owned(), "", 1 << 20),
+        ("sizeLimit: 0", "{name: a, image: i}".to_owned(), "", 8 << 20),
+        ("", three.clone(), "", 3 << 20),
+        ("", format!("{three}, {{name: b, image: i}}"), "", 8 << 20),
+        ("", format!("{one}, {two}"), "", 3 << 20),
+        ("sizeLimit: 9Mi", three.clone(), "", 3 << 20),
+        // The larger of what runs before the apps and what runs with them.
+        ("", three.clone(), init.as_str(), 5 << 20),
+        ("", format!("{three}, {{name: b, image: i}}"), init.as_str(), 8 << 20),
+        ("", three.clone(), sidecar.as_str(), 7 << 20),
+        ("", one.clone(), &format!("{}, {sidecar}", with("2", "")), 5 << 20),
+        ("", one.clone(), &format!("{}, {}", with("4", ", restartPolicy: Always"), with("2", "")), 6 << 20),
     ] {
         let pod = room
-            .pod(&format!("containers: [{containers}]\nvolumes: [{{name: v, emptyDir: {{medium: Memory, {limit}}}}}]"));
+            .pod(&format!("initContainers: [{init}]\ncontainers: [{containers}]\nvolumes: [{{name: v, emptyDir: {{medium: Memory, {limit}}}}}]"));
         let volume = pod.spec.volumes.as_ref().expect("volumes")[0].empty_dir.clone().expect("emptyDir");
-        assert_eq!(memory_size(&pod, &volume), size, "{limit} | {containers}");
+        assert_eq!(memory_size(&pod, &volume, 8 << 20), Some(size), "{limit} | {containers}");
+        assert_eq!(memory_size(&pod, &volume, 0), Some(size).filter(|size| *size < 8 << 20), "{limit} | {containers}");
     }
 }
 
@@ -431,7 +442,7 @@ mod as_root {
         // After a reboot the directory is there, and nothing is mounted on it.
         mount_table::unmount(&memory).expect("unmounted");
         room.prepare(spec).expect("prepared after a reboot");
-        assert!(is_mount_point(&memory).expect("metadata") && !memory.join("kept").exists());
+        assert!(memory::is_mount_point(&memory).expect("metadata") && !memory.join("kept").exists());
         room.manager().remove(&uid()).expect("removed");
         assert!(!room.path("root/pods/u1").exists());
     }
@@ -449,7 +460,7 @@ mod as_root {
         fs::create_dir(&inner).expect("directory");
         for _ in 0..2 {
             let none = None::<&Path>;
-            nix::mount::mount(Some(&outside), &inner, none, MsFlags::MS_BIND, none).expect("bound");
+            nix::mount::mount(Some(&outside), &inner, none, nix::mount::MsFlags::MS_BIND, none).expect("bound");
         }
         room.manager().remove(&uid()).expect("removed");
         assert!(!room.path("root/pods/u1").exists());
@@ -460,7 +471,7 @@ mod as_root {
         let pod = room.pod(&format!(
             "containers: [{{name: c, image: i, volumeMounts: [{mounts}]}}]\nvolumes: [{{name: v}}, {{name: h, hostPath: {{path: HOST}}}}]"
         ));
-        room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH).expect("prepared");
+        room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
         pod
     }
 

@@ -140,7 +140,7 @@ impl Asking {
             let subject = ProbeSubject {
                 container: key.0.clone(),
                 started_at,
-                address: probe::address(spec.host_network, ips, shared.facts().node_ip),
+                address: probe::address(spec.host_network, ips, shared.facts().node_ip()),
                 adopted: !self.started.contains(&key.0),
             };
             let before = self.workers.remove(key);

@@ -38,6 +38,9 @@ pub enum SyncError {
     /// Who may pull an image can not be told.
     #[error("the credentials for the pull can not be read")]
     Credentials(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The node's resolver can not be told.
+    #[error("the file of --resolv-conf can not be read")]
+    Resolver(#[source] Box<VolumeError>),
     /// A lifecycle hook failed.
     #[error("the lifecycle hook failed")]
     Hook(#[source] Box<dyn std::error::Error + Send + Sync>),

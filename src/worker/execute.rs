@@ -5,7 +5,7 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes},
+    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes, ResolvConf},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, History, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
@@ -190,7 +190,8 @@ impl<E: Engine> Task<E> {
     async fn create_sandbox(&self, attempt: Attempt) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
         let (prepared, files, now) = (pod.clone(), self.files()?, self.shared.clock.wall());
-        self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now)).await?;
+        let known = self.shared.facts();
+        self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now, &known)).await?;
         let claims = self.claims(convert::claims_of_group(&pod, &self.shared.facts())).await?;
         if !claims.is_empty() {
             let owned = pod.clone();
@@ -199,10 +200,14 @@ impl<E: Engine> Task<E> {
         if self.shared.facts().pause_image.is_empty() {
             self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
         }
+        let (resolv_conf, facts) = (self.resolv_conf(&pod).await?, self.shared.facts());
+        for remark in convert::dns_remarks(&pod, &resolv_conf, &facts) {
+            self.journal().dns_config_forming(remark);
+        }
         let name = convert::sandbox_name(&pod, attempt);
         let started_at = self.pod_started_at.unwrap_or_else(|| self.shared.clock.wall());
         let body = || {
-            convert::sandbox_body(&pod, attempt, started_at, &self.shared.facts())
+            convert::sandbox_body(&pod, attempt, started_at, &resolv_conf, &self.shared.facts())
                 .map_err(|error| SyncError::Config(Box::new(error)))
         };
         let _permit = self.shared.starts.turn(self.priority()).await;
@@ -214,6 +219,16 @@ impl<E: Engine> Task<E> {
             }
             other => other,
         }
+    }
+
+    /// The node's resolver as it is now, where the pod's is made from it.
+    async fn resolv_conf(&self, pod: &Pod) -> Result<ResolvConf, SyncError> {
+        let facts = self.shared.facts();
+        if !convert::reads_resolv_conf(pod, &facts) {
+            return Ok(ResolvConf::default());
+        }
+        let read = self.on_disk(move |volumes| Ok(volumes.resolv_conf(&facts.resolv_conf))).await?;
+        read.map_err(|error| SyncError::Resolver(Box::new(error)))
     }
 
     /// Where the Docker volumes of claims lie, which are made if need be. One that is elsewhere is left out.

@@ -137,6 +137,11 @@ impl<'a> Subject<'a> {
         self.of_image(self.normal(reason::PULLED, message), image);
     }
 
+    /// Says what of the pod's resolver could not be kept.
+    pub(super) fn dns_config_forming(&self, message: String) {
+        self.events.record(self.warning(reason::DNS_CONFIG_FORMING, message));
+    }
+
     /// Says that a pull begins.
     pub(super) fn pulling(&self, image: &'a ImageRef) {
         self.of_image(self.normal(reason::PULLING, format!("Pulling image \"{image}\"")), image);

@@ -27,6 +27,7 @@ use futures_util::{StreamExt, stream::BoxStream};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -44,6 +45,8 @@ pub struct ManagerOptions {
     pub sync_frequency: Duration,
     /// `--max-pods`.
     pub max_pods: usize,
+    /// Finds the node's addresses, which come and go; `None` if they are given.
+    pub addresses: Option<fn() -> Vec<IpAddr>>,
 }
 
 /// Whether the engine answers.
@@ -231,6 +234,7 @@ impl<E: Engine> PodManager<E> {
             facts.memory_total = version.memory_total;
             facts.bound_logs = version.log_driver == "json-file";
             facts.engine_api = version.api().unwrap_or_default();
+            facts.app_armor = version.has("apparmor");
             true
         });
         if let Err(error) = self.shared.ensure_sandbox_image().await {
@@ -295,6 +299,9 @@ impl<E: Engine> PodManager<E> {
 
     /// Lists all our containers and tells each worker of its own.
     async fn list(&mut self, how: Relist) -> Result<(), EngineError> {
+        if let Some(addresses) = self.options.addresses {
+            self.shared.note_addresses(addresses());
+        }
         let instance = self.shared.facts().instance.clone();
         let rows = self.shared.engine.list(convert::MANAGED_BY, instance.as_str()).await?;
         let mut listed: BTreeMap<PodKey, Listed> = BTreeMap::new();

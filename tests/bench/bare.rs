@@ -40,7 +40,7 @@ impl Bare {
         let pods: Vec<Pod> = (0..pods).map(|n| pod(&format!("bare{n}"))).collect();
         let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
         for pod in &pods {
-            volumes.prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH).unwrap();
+            volumes.prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH, &self.facts).unwrap();
         }
         let began = Instant::now();
         stream::iter(&pods).for_each_concurrent(concurrency, |pod| self.start(pod, &image)).await;
@@ -49,7 +49,8 @@ impl Bare {
 
     async fn start(&self, pod: &Pod, image: &ImageDetails) {
         let first = Attempt::default();
-        let body = convert::sandbox_body(pod, first, jiff::Timestamp::UNIX_EPOCH, &self.facts).unwrap();
+        let body =
+            convert::sandbox_body(pod, first, jiff::Timestamp::UNIX_EPOCH, &Default::default(), &self.facts).unwrap();
         let id = self.engine.create(&convert::sandbox_name(pod, first), body).await.unwrap();
         self.engine.start(&id).await.unwrap();
         let ips = self.engine.inspect(&id).await.unwrap().ips;

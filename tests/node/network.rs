@@ -129,3 +129,60 @@ async fn a_pod_is_asked_over_ipv6() {
     node.replaced("web", "server", &id).await;
     node.said_of("web", "HTTP probe failed with statuscode: 500").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resolvers_follow_the_nodes() {
+    let Some(node) = Node::new().await else { return };
+    let (out, conf) = (node.path("out"), node.path("resolv.conf"));
+    std::fs::create_dir_all(&out).unwrap();
+    std::fs::write(&conf, "nameserver 192.0.2.1\nsearch first.example\noptions edns0\n").unwrap();
+    let node = node.flag(format!("--resolv-conf={}", conf.display()));
+    node.start();
+    let pod = |name: &str, more: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{terminationGracePeriodSeconds: 2, {more} \
+             volumes: [{{name: out, hostPath: {{path: {}}}}}], containers: [{{name: c, image: 'kl-test/busybox:1', command: \
+             [sh, -c, 'cp /etc/resolv.conf /out/{name}.tmp; mv /out/{name}.tmp /out/{name}; exec sleep 3600'], \
+             volumeMounts: [{{name: out, mountPath: /out}}]}}]}}}}",
+            out.display()
+        )
+    };
+    let seen = async |name: &str| {
+        let text = eventually(name, || async { std::fs::read_to_string(out.join(name)).ok() }).await;
+        let mut lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+        // Engines differ in what they write first.
+        let order = ["nameserver", "search", "options"];
+        lines.sort_by_key(|line| order.iter().position(|word| line.starts_with(word)));
+        lines.join("; ")
+    };
+    node.declare("plain.yaml", &pod("plain", ""));
+    assert_eq!(seen("plain").await, "nameserver 192.0.2.1; search first.example; options edns0");
+    // A change reaches what is made after it.
+    std::fs::write(&conf, "nameserver 192.0.2.2\n").unwrap();
+    let dns = "dnsConfig: {nameservers: [192.0.2.3, 192.0.2.4, 192.0.2.5], options: [{name: ndots, value: '2'}]},";
+    node.declare("more.yaml", &pod("more", dns));
+    let more = seen("more").await;
+    assert!(more.starts_with("nameserver 192.0.2.2; nameserver 192.0.2.3; nameserver 192.0.2.4; "), "{more}");
+    assert!(more.ends_with("options ndots:2") && !more.contains("192.0.2.5"), "{more}");
+    node.said_of("more", "the applied nameserver line is: 192.0.2.2 192.0.2.3 192.0.2.4").await;
+    node.declare("host.yaml", &pod("host", &format!("hostNetwork: true, {dns}")));
+    let host = seen("host").await;
+    assert!(host.starts_with("nameserver 192.0.2.2; nameserver 192.0.2.3; "), "{host}");
+    std::fs::remove_file(&conf).unwrap();
+    node.declare("late.yaml", &pod("late", ""));
+    node.said_of("late", "the file of --resolv-conf can not be read").await;
+    node.said_of("late", "FailedCreatePodSandBox").await;
+    std::fs::write(&conf, "nameserver 192.0.2.6\n").unwrap();
+    assert!(seen("late").await.starts_with("nameserver 192.0.2.6"));
+    // The node's own, as the engine sees it, and as it is handed on.
+    node.kill().await;
+    let node = node.without_flags();
+    node.start();
+    node.declare("own.yaml", &pod("own", ""));
+    node.declare("options.yaml", &pod("options", "dnsConfig: {options: [{name: ndots, value: '1'}]},"));
+    let servers =
+        |text: &str| text.split("; ").filter(|l| l.starts_with("nameserver")).map(str::to_owned).collect::<Vec<_>>();
+    let own = seen("own").await;
+    assert_eq!(servers(&seen("options").await), servers(&own), "the same servers with an option and without");
+    assert!(!own.contains(" 127."), "a pod can ask no server on its own address: {own}");
+}

@@ -97,7 +97,7 @@ async fn sidecars_share_what_the_shutdown_leaves_and_end_last_first() {
     let (summary_tx, mut summary) = watch::channel(NodeSummary::default());
     let (tell, told) = watch::channel(Shutdown::No);
     let detach = CancellationToken::new();
-    let options = ManagerOptions { sync_frequency: Duration::from_secs(60), max_pods: 110 };
+    let options = ManagerOptions { sync_frequency: Duration::from_secs(60), max_pods: 110, addresses: None };
     let policy = ShutdownPolicy::from_periods(Duration::from_secs(12), Duration::ZERO);
     let manager = PodManager::new(Arc::new(shared(&node)), options, snapshots, summary_tx, detach.clone());
     let manager = tokio::spawn(manager.with_shutdown(policy, told).run());

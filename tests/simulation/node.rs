@@ -169,7 +169,7 @@ impl Node {
         let (snapshot, snapshots) = watch::channel(Arc::new(watcher.look(&self.directory)));
         let (summaries, summary) = watch::channel(NodeSummary::default());
         let detach = CancellationToken::new();
-        let options = ManagerOptions { sync_frequency: SYNC_FREQUENCY, max_pods: 110 };
+        let options = ManagerOptions { sync_frequency: SYNC_FREQUENCY, max_pods: 110, addresses: None };
         self.note(Deed::DaemonUp);
         self.hear();
         let manager = PodManager::new(Arc::new(shared), options, snapshots, summaries, detach.clone());

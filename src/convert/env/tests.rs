@@ -81,9 +81,24 @@ fn fields() {
     }
     let host_network = yaml.replace("spec: {", "spec: {hostNetwork: true, ");
     assert_eq!(value("status.podIP", &host_network), Ok(vec!["V=192.0.2.7".to_owned()]));
-    let unknown = NodeFacts { node_ip: None, ..node() };
+    let unknown = NodeFacts { node_ips: Vec::new(), ..node() };
     let error = environment_on(&pod_of(&yaml.replace("FIELD", "status.hostIP")), &unknown).expect_err("unknown");
-    assert!(error.to_string().ends_with("the node's address is not known; give --node-ip"), "{error}");
+    assert!(
+        error.to_string().ends_with("the node's address is not known yet; give it a route, or --node-ip"),
+        "{error}"
+    );
+    let dual = NodeFacts {
+        node_ips: ["192.0.2.7", "2001:db8::7"].map(|ip| ip.parse().expect("an address")).to_vec(),
+        ..node()
+    };
+    for (path, yaml, expected) in [
+        ("status.hostIP", yaml, "192.0.2.7"),
+        ("status.hostIPs", yaml, "192.0.2.7,2001:db8::7"),
+        ("status.podIPs", host_network.as_str(), "192.0.2.7,2001:db8::7"),
+    ] {
+        let found = environment_on(&pod_of(&yaml.replace("FIELD", path)), &dual);
+        assert_eq!(found, Ok(vec![format!("V={expected}")]), "{path}");
+    }
 }
 
 #[test]
@@ -104,6 +119,7 @@ fn resources() {
         // What is not limited may have the whole node.
         ("resource: limits.cpu, containerName: d", "4"),
         ("resource: limits.memory, containerName: d, divisor: 1Gi", "8"),
+        ("resource: limits.ephemeral-storage, divisor: 1Gi", "100"),
         ("resource: requests.cpu, containerName: d", "0"),
     ] {
         let env = format!("{{name: V, valueFrom: {{resourceFieldRef: {{{reference}}}}}}}");
@@ -114,12 +130,19 @@ fn resources() {
         ("resource: cpu", "resource \"cpu\" is not known"),
         ("resource: limits.cpu, containerName: x", "the pod has no container \"x\""),
         ("resource: limits.cpu, divisor: one", "\"one\" is not a quantity"),
-        ("resource: limits.ephemeral-storage", "set one"),
     ] {
         let env = format!("{{name: V, valueFrom: {{resourceFieldRef: {{{reference}}}}}}}");
         let error = of(&env).expect_err(reference).to_string();
         assert!(error.contains("env[V].valueFrom.resourceFieldRef: ") && error.contains(message), "{error}");
     }
+}
+
+#[test]
+fn a_disk_that_nobody_knows_is_no_amount() {
+    let yaml = "containers: [{name: c, image: i, env: [{name: V, valueFrom: {resourceFieldRef: {resource: limits.ephemeral-storage}}}]}]";
+    let unknown = NodeFacts { ephemeral_storage: None, ..node() };
+    let error = environment_on(&pod(yaml), &unknown).expect_err("nobody knows").to_string();
+    assert!(error.contains("env[V].valueFrom.resourceFieldRef: ") && error.contains("set one"), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     convert::{
         SandboxFacts, container_body, sandbox_body,
-        testing::{STARTED, details, found, image, node, pod, pod_of, sandbox_id},
+        testing::{STARTED, details, found, image, node, pod, pod_of, resolv_conf, sandbox_id},
     },
     engine::{ContainerSummary, EngineState},
     pod::{Attempt, ContainerName, History, hash::SpecHash},
@@ -28,7 +28,7 @@ fn instance() -> InstanceId {
 }
 
 fn sandbox_details(pod: &Pod, attempt: u32, state: EngineState) -> ContainerDetails {
-    let body = sandbox_body(pod, Attempt(attempt), STARTED, &node()).expect("body");
+    let body = sandbox_body(pod, Attempt(attempt), STARTED, &resolv_conf(), &node()).expect("body");
     let id = format!("sandbox-{attempt}");
     ContainerDetails { started_at: Some(at(0)), ..details(&id, &body, state) }
 }

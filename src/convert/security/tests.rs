@@ -166,6 +166,23 @@ fn unknown_words_are_refused() {
 }
 
 #[test]
+fn a_profile_that_the_engine_would_ignore_is_refused() {
+    let bare = NodeFacts { app_armor: false, ..node() };
+    for (context, refused) in [
+        ("", false),
+        ("appArmorProfile: {type: Unconfined}", false),
+        ("appArmorProfile: {type: RuntimeDefault}", true),
+        ("appArmorProfile: {type: Localhost, localhostProfile: p}", true),
+    ] {
+        let pod = with("", context);
+        assert!(body_on(&pod, "", &node()).is_ok(), "{context}");
+        let body = body_on(&pod, "", &bare).map_err(|error| error.to_string());
+        assert_eq!(body.is_err(), refused, "{context}: {body:?}");
+        assert!(body.err().is_none_or(|error| error.contains("appArmorProfile: Cannot enforce AppArmor")), "{context}");
+    }
+}
+
+#[test]
 fn old_app_armor_annotations() {
     let annotated = |value: &str, context: &str| {
         let pod = pod_of(&format!(

@@ -131,8 +131,8 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[]", Inside),
     // PodSecurityContext
     ("spec.securityContext.appArmorProfile", Inside),
-    ("spec.securityContext.appArmorProfile.localhostProfile", OK),
-    ("spec.securityContext.appArmorProfile.type", OK),
+    ("spec.securityContext.appArmorProfile.localhostProfile", APP_ARMOR),
+    ("spec.securityContext.appArmorProfile.type", APP_ARMOR),
     ("spec.securityContext.fsGroup", OK),
     (
         "spec.securityContext.fsGroupChangePolicy",
@@ -231,8 +231,8 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     // SecurityContext
     ("spec.containers[].securityContext.allowPrivilegeEscalation", OK),
     ("spec.containers[].securityContext.appArmorProfile", Inside),
-    ("spec.containers[].securityContext.appArmorProfile.localhostProfile", OK),
-    ("spec.containers[].securityContext.appArmorProfile.type", OK),
+    ("spec.containers[].securityContext.appArmorProfile.localhostProfile", APP_ARMOR),
+    ("spec.containers[].securityContext.appArmorProfile.type", APP_ARMOR),
     ("spec.containers[].securityContext.capabilities", OK),
     ("spec.containers[].securityContext.privileged", OK),
     ("spec.containers[].securityContext.procMount", OK),
@@ -315,7 +315,12 @@ const POD_RESOURCES: Rule = Always(
     "Docker has no limit for several containers together: each without its own has the pod's limit, and an equal share of its requests",
 );
 const CLUSTER_ACCOUNT: Rule = Always(Warned, "there is no API server here, so that no token is mounted");
-const SELINUX: Rule = Always(Approximated, "the process has the label; volumes are not relabelled");
+const APP_ARMOR: Rule =
+    Always(Honoured, "on an engine without AppArmor a container with any other type than Unconfined waits");
+const SELINUX: Rule = Always(
+    Approximated,
+    "the process has the label where the engine has SELinux, and elsewhere none, as on a kubelet; volumes are not relabelled",
+);
 /// The kubelet refuses all names.
 const NON_ROOT: Rule =
     Always(Honoured, "a user that the image gives by name is looked up in its `/etc/passwd` before the start");

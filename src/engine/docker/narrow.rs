@@ -237,6 +237,11 @@ pub(super) fn image(answer: models::ImageInspect) -> Result<ImageDetails, String
     })
 }
 
+/// The name in an option such as `name=seccomp,profile=default`.
+fn security(option: &str) -> Option<String> {
+    option.split(',').find_map(|part| part.strip_prefix("name=")).map(str::to_owned)
+}
+
 pub(super) fn version(version: models::SystemVersion, info: models::SystemInfo) -> Result<EngineVersion, String> {
     Ok(EngineVersion {
         version: required(version.version, "version")?,
@@ -247,6 +252,7 @@ pub(super) fn version(version: models::SystemVersion, info: models::SystemInfo) 
         log_driver: info.logging_driver.unwrap_or_default(),
         memory_total: info.mem_total.unwrap_or_default(),
         architecture: info.architecture.unwrap_or_default(),
+        security: info.security_options.into_iter().flatten().filter_map(|option| security(&option)).collect(),
     })
 }
 

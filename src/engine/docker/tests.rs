@@ -232,8 +232,8 @@ fn a_command_keeps_its_mark_where_keys_to_detach_would_stand() {
 #[test]
 fn version_and_info_are_merged() {
     let version = json!({"Version": "20.10.24+dfsg1", "ApiVersion": "1.41"});
-    let info =
-        json!({"CgroupDriver": "cgroupfs", "LoggingDriver": "json-file", "MemTotal": 8, "Architecture": "x86_64"});
+    let info = json!({"CgroupDriver": "cgroupfs", "LoggingDriver": "json-file", "MemTotal": 8, "Architecture": "x86_64",
+            "SecurityOptions": ["name=apparmor", "name=seccomp,profile=builtin", "odd"]});
     let merged = narrow::version(serde_json::from_value(version).unwrap(), serde_json::from_value(info).unwrap());
     insta::assert_debug_snapshot!(merged.unwrap(), @r#"
     EngineVersion {
@@ -244,6 +244,10 @@ fn version_and_info_are_merged() {
         log_driver: "json-file",
         memory_total: 8,
         architecture: "x86_64",
+        security: [
+            "apparmor",
+            "seccomp",
+        ],
     }
     "#);
 }

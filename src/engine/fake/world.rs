@@ -128,6 +128,7 @@ impl World {
                 log_driver: "json-file".to_owned(),
                 memory_total: 8 << 30,
                 architecture: "x86_64".to_owned(),
+                security: ["apparmor", "seccomp"].map(str::to_owned).to_vec(),
             },
             containers: BTreeMap::new(),
             names: BTreeMap::new(),
