@@ -29,7 +29,7 @@ release_target := $(if $(musl),--target $(static))
 released := $(TARGET)/$(if $(musl),$(static)/)release
 demo_deps := curl=curl jq=jq column=bsdextrautils busybox-static
 # What the package is tested with, beside what it is built with.
-package_deps := lintian=lintian mmdebstrap=mmdebstrap systemd-analyze=systemd
+package_deps := lintian=lintian mmdebstrap=mmdebstrap systemd-analyze=systemd readelf=binutils unshare=util-linux
 vm_deps := qemu-system-x86_64=qemu-system-x86 qemu-img=qemu-utils mke2fs=e2fsprogs sfdisk=fdisk \
 	grub-mkimage=grub-common grub-pc-bin ssh=openssh-client rsync=rsync
 vagrant_deps := vagrant=vagrant vagrant-libvirt libvirtd=libvirt-daemon-system virsh=libvirt-clients dnsmasq=dnsmasq-base
@@ -113,9 +113,9 @@ test-sim: ## the daemon in simulated time: every fault at every call to the engi
 	KUBELET_LITE_SCHEDULES=$(SCHEDULES) $(CARGO) test --locked --profile simulation --test simulation -- --show-output
 
 .PHONY: fuzz
-fuzz: ## mutations of manifests against the laws of judging, FUZZ_SECONDS=600 long, from FUZZ_SEED=1
+fuzz: ## mutations of manifests against the laws of judging, and hostile ones against the clock, FUZZ_SECONDS=600 long, from FUZZ_SEED=1
 	$(call step,mutations for $(FUZZ_SECONDS) s from seed $(FUZZ_SEED))
-	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(CARGO) test --locked --profile fuzz --test judging mutations -- --nocapture
+	FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(CARGO) test --locked --profile fuzz --test judging -- --nocapture mutations hostile
 
 .PHONY: test-engine
 test-engine: ## tests on private Docker Engines (root)
@@ -185,7 +185,7 @@ vm-box:
 	@$(deps) $(build_deps) $(package_deps) $(vm_deps)
 	@rm -rf $(TARGET)/debian
 	@$(MAKE) deb
-	@[ -e $(TARGET)/vm-$(RELEASE)/cmdline ] || { printf '\n== a machine\n'; tests/vm/box.sh $(TARGET)/vm-$(RELEASE) $(RELEASE); }
+	@[ $(TARGET)/vm-$(RELEASE)/cmdline -nt tests/vm/box.sh ] || { printf '\n== a machine\n'; tests/vm/box.sh $(TARGET)/vm-$(RELEASE) $(RELEASE); }
 
 .PHONY: bench-manifests
 bench-manifests: ## files judged in a second, and the time and memory of hostile ones; prints a table, judges nothing
@@ -193,11 +193,12 @@ bench-manifests: ## files judged in a second, and the time and memory of hostile
 	$(CARGO) bench --locked --bench manifests
 
 .PHONY: install
-install: release ## release build, unit, configuration and manifest directory below DESTDIR and prefix=/usr/local
+install: release ## release build, unit, logind's limit, configuration and manifest directory below DESTDIR and prefix=/usr/local
 	install -D -m 755 $(released)/kubelet-lite $(DESTDIR)$(prefix)/bin/kubelet-lite
 	install -d -m 755 $(DESTDIR)$(prefix)/lib/systemd/system $(DESTDIR)/etc/kubernetes/manifests
 	sed 's|/usr/bin/kubelet-lite|$(prefix)/bin/kubelet-lite|' systemd/kubelet-lite.service \
 		>$(DESTDIR)$(prefix)/lib/systemd/system/kubelet-lite.service
+	install -D -m 644 packaging/deb/logind.conf $(DESTDIR)$(prefix)/lib/systemd/logind.conf.d/zz-kubelet-lite.conf
 	[ -e $(DESTDIR)/etc/kubernetes/kubelet-lite.yaml ] || \
 		install -D -m 644 packaging/deb/kubelet-lite.yaml $(DESTDIR)/etc/kubernetes/kubelet-lite.yaml
 	install -D -m 644 LICENSE $(DESTDIR)$(prefix)/share/doc/kubelet-lite/LICENSE

@@ -24,15 +24,23 @@ for script in postinst prerm postrm; do
 	dpkg-deb --info "$package" $script | sh -n || fail "$script is not a shell script"
 done
 
-echo "-- unit"
+echo "-- the program"
 dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work" ./usr/bin/kubelet-lite ./usr/lib/systemd/system/kubelet-lite.service
+# A package that depends on no C library (LIBC=gnu does) has a program that needs none.
+if ! dpkg-deb --field "$package" Depends | grep -q libc6; then
+	! readelf --program-headers "$work/usr/bin/kubelet-lite" | grep -q INTERP || fail "the program needs a loader"
+	! readelf --dynamic "$work/usr/bin/kubelet-lite" | grep -q NEEDED || fail "the program needs libraries"
+fi
+
+echo "-- unit"
 sed "s|/usr/bin/kubelet-lite|$work&|" "$work/usr/lib/systemd/system/kubelet-lite.service" >"$work/kubelet-lite.service"
 systemd-analyze verify --man=no "$work/kubelet-lite.service" >"$work/verify" 2>&1 || fail "unit: $(cat "$work/verify")"
 [ ! -s "$work/verify" ] || fail "unit: $(cat "$work/verify")"
 exposure=$(systemd-analyze security --no-pager --offline=true "$work/kubelet-lite.service" | sed -n 's/.*exposure level.*: \([0-9.]*\).*/\1/p')
-grep -q "exposure of $exposure" "$here/../../docs/security.md" || fail "docs/security.md gives another exposure than $exposure"
+[ -n "$exposure" ] || fail "systemd-analyze security gives no figure"
+grep -q "exposure of $exposure " "$here/../../docs/security.md" || fail "docs/security.md gives another exposure than $exposure"
 # It would take mounts away from the engine's eyes.
-! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|Private(Tmp|Devices|Mounts|Users)|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|Root[A-Z].*|Bind.*Paths|TemporaryFileSystem)=' \
+! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|ProcSubset|Private(Tmp|Devices|Mounts|Users|IPC|PIDs|Network)|(NetworkNamespace|IPCNamespace)Path|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|(No)?ExecPaths|Root[A-Z].*|Bind.*Paths|(Mount|Extension)Images|ExtensionDirectories|MountAPIVFS|DynamicUser|TemporaryFileSystem)=' \
 	"$work/kubelet-lite.service" || fail "the unit has a mount namespace of its own"
 
 echo "-- make install, without the package"
@@ -42,6 +50,7 @@ for round in first second; do
 	[ $round = second ] || echo '# mine' >>"$installed/etc/kubernetes/kubelet-lite.yaml"
 done
 grep -q '^# mine' "$installed/etc/kubernetes/kubelet-lite.yaml" || fail "make install has overwritten the configuration"
+[ -f "$installed/opt/kubelet-lite/lib/systemd/logind.conf.d/zz-kubelet-lite.conf" ] || fail "make install leaves logind's limit as it is"
 [ -d "$installed/etc/kubernetes/manifests" ] || fail "make install makes no manifest directory"
 "$installed/opt/kubelet-lite/bin/kubelet-lite" --version | grep -q '^kubelet-lite ' || fail "make install installs no program"
 grep -q '^ExecStart=/opt/kubelet-lite/bin/kubelet-lite ' "$installed/opt/kubelet-lite/lib/systemd/system/kubelet-lite.service" ||
@@ -60,33 +69,51 @@ mmdebstrap --quiet --mode=root --variant=essential --include=mount --format=dire
 	--aptopt='Acquire::Languages "none"' --dpkgopt=force-unsafe-io \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
 	"$release" "$node" "$sources"
-# The engine's client: containers are files, one for each state and kind; what is asked is written down.
+# The engine's client. Containers are files: KIND STATE NAME NETWORK SANDBOX. What is asked is written down. With a
+# file /deaf there is no engine, with /stubborn nothing ends.
 cat >"$node/usr/bin/docker" <<'STUB'
 #!/bin/sh
 echo "docker $*" >>/docker.log
-case "$*" in
-*managed-by=/var/lib/kubelet-lite*) ;;
-ps*) echo "a filter is missing: $*" >>/docker.log ;;
-esac
+[ ! -e /deaf ] || exit 1
 cd /containers || exit 1
 verb=$1
 shift
 case $verb in
 ps)
 	case "$*" in
-	*kind=sandbox*) ls | grep '^sandbox.*run' ;;
-	*--all*) ls ;;
-	*) ls | grep run ;;
+	*managed-by=/var/lib/kubelet-lite*name=^k8s_*) ;;
+	*) echo "a filter is missing: $*" >>/docker.log ;;
 	esac
+	for id in *; do
+		[ -f "$id" ] || continue
+		read -r kind state name rest <"$id"
+		case "$name $state $*" in
+		"k8s_"*" running "* | "k8s_"*--all*) echo "$id" ;;
+		esac
+	done
+	;;
+inspect)
+	for id; do
+		[ ! -f "$id" ] || awk -v id="$id" '{ print id "|" $1 "|" $4 "|container:" $5 }' "$id"
+	done
 	;;
 images) [ ! -e /image ] || echo 0123456789ab ;;
 rmi) rm /image ;;
-stop) for id; do mv "$id" "${id%run}ended"; done ;;
-rm) for id; do case $id in -*) ;; *) rm "$id" ;; esac; done ;;
+volume) cat /claims ;;
+stop) [ -e /stubborn ] || for id; do sed -i 's/ running / exited /' "$id"; done ;;
+rm) [ -e /stubborn ] || for id; do case $id in -*) ;; *) rm "$id" ;; esac; done ;;
 esac
 STUB
 chmod 755 "$node/usr/bin/docker"
 mkdir "$node/containers"
+: >"$node/claims"
+# A pod with an app, a sidecar and an init container.
+run_pod() {
+	local kind
+	echo "sandbox running k8s_POD_web bridge" >"$node/containers/a-box"
+	for kind in app sidecar; do echo "$kind running k8s_${kind}_web container:a-box a-box" >"$node/containers/$kind"; done
+	echo "init exited k8s_init_web container:a-box a-box" >"$node/containers/init"
+}
 
 newer=$work/newer
 dpkg-deb --raw-extract "$package" "$newer"
@@ -111,7 +138,7 @@ echo '# mine' >>"$node/etc/kubernetes/kubelet-lite.yaml"
 echo 'KUBELET_LITE_OPTS="--v=4"' >>"$node/etc/default/kubelet-lite"
 echo 'kind: Pod' >"$node/etc/kubernetes/manifests/web.yaml"
 rm "$wanted"
-touch "$node/containers/sandbox-1-run" "$node/containers/app-1-run"
+run_pod
 for file in "$package" "$work/newer.deb" "$package"; do
 	dpkg_ --install "$file"
 	is "install ok installed $(dpkg-deb --field "$file" Version)"
@@ -126,18 +153,31 @@ echo "-- removal leaves the pods and says how to end them"
 mkdir -p "$node/var/lib/kubelet-lite/pods/uid"
 dpkg_ --remove kubelet-lite
 is "deinstall ok config-files $version"
-grep -q 'docker stop' "$work/out" || fail "not said how to end the pods: $(cat "$work/out")"
+grep -A1 'docker stop.*k8s_\[a-z0-9\]' "$work/out" | grep -q 'docker stop.*k8s_POD_' ||
+	fail "not said how to end the pods, the apps first: $(cat "$work/out")"
 ! grep -q 'docker stop\|docker rm' "$node/docker.log" || fail "removal touched containers"
 [ -d "$node/var/lib/kubelet-lite/pods/uid" ] || fail "removal touched volumes"
 
-echo "-- purge leaves nothing but manifests"
+echo "-- purge leaves nothing but manifests, claims and what is the operator's"
 mkdir -p "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b"
-touch "$work/hostpath/precious" "$node/containers/app-2-ended" "$node/image"
+touch "$work/hostpath/precious" "$node/image"
+echo k8s_default_data >"$node/claims"
+# An operator's containers of a committed image have our labels.
+echo "app running mine bridge a-box" >"$node/containers/mine"
+echo "app running k8s_app_copy bridge a-box" >"$node/containers/copy"
 # As for the volumes of a pod: a memory one, and in it a part of a directory of the host.
 chroot "$node" mkdir -p /proc
 mount -t proc proc "$node/proc"
-unmount() { umount -q -R "$node/proc" "$node/var/lib/kubelet-lite/pods/uid/a b" 2>/dev/null || true; }
-trap 'unmount; rm -rf --one-file-system "$work"' EXIT
+holder=
+end() {
+	[ -z "$holder" ] || kill "$holder" 2>/dev/null || true
+	umount -q "$node/proc" || true
+	awk -v below="$node/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac | while read -r place; do
+		umount -l "$(printf '%b' "$place")" || true
+	done
+	rm -rf --one-file-system "$work"
+}
+trap end EXIT
 mount -t tmpfs tmpfs "$node/var/lib/kubelet-lite/pods/uid/a b"
 mkdir "$node/var/lib/kubelet-lite/pods/uid/a b/part"
 mount --bind "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b/part"
@@ -145,15 +185,83 @@ mount --bind "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b/part"
 dpkg_ --purge kubelet-lite
 [ -f "$work/hostpath/precious" ] || fail "purge removed a file of the host"
 [ ! -e "$node/var/lib/kubelet-lite" ] || fail "volumes are left: $(cat "$work/out")"
-[ -z "$(ls "$node/containers")" ] || fail "containers are left: $(ls "$node/containers")"
+[ "$(cat "$node"/containers/*)" = "app running k8s_app_copy bridge a-box
+app running mine bridge a-box" ] || fail "other containers are left: $(head "$node"/containers/*)"
 [ ! -e "$node/image" ] || fail "the sandboxes' image is left"
-[ "$(grep -o '^docker \(stop\|rm\).*' "$node/docker.log" | head -2)" = "docker stop app-1-run
-docker stop sandbox-1-run" ] || fail "in another order: $(cat "$node/docker.log")"
+[ "$(grep -o '^docker \(stop\|rm\) .*' "$node/docker.log")" = "docker stop app
+docker stop sidecar
+docker stop a-box
+docker rm --force --volumes a-box app init sidecar" ] || fail "not so: $(cat "$node/docker.log")"
+! grep 'a filter is missing' "$node/docker.log" || fail "other containers are looked at"
 [ -f "$node/etc/kubernetes/manifests/web.yaml" ] || fail "purge removed a manifest"
 grep -q 'manifests is kept' "$work/out" || fail "not said that manifests are kept: $(cat "$work/out")"
+grep -q 'PersistentVolumeClaims are kept.* k8s_default_data' "$work/out" || fail "not said that claims are kept: $(cat "$work/out")"
+rm "$node"/containers/* "$node/etc/kubernetes/manifests/web.yaml"
+: >"$node/claims"
+
+root=$node/var/lib/kubelet-lite
+# purge_keeps WHY MESSAGE: installed and purged, the volumes of a pod are there still, and MESSAGE is said.
+purge_keeps() {
+	echo "-- purge removes no volume $1"
+	dpkg_ --install "$package"
+	mkdir -p "$root/pods/0123-uid/volumes"
+	touch "$root/pods/0123-uid/volumes/data"
+	dpkg_ --purge kubelet-lite
+	[ -f "$root/pods/0123-uid/volumes/data" ] || fail "it is gone"
+	grep -q "^kubelet-lite: .*$2" "$work/out" || fail "not said: $(cat "$work/out")"
+}
+run_pod
+touch "$node/deaf"
+purge_keeps "while there is no engine to ask" "can not be asked"
+grep -q '^  docker stop ' "$work/out" || fail "not said what to do: $(cat "$work/out")"
+mv "$node/usr/bin/docker" "$work/docker"
+purge_keeps "while there is no client to ask it" "can not be asked"
+rm "$node/deaf"
+mv "$work/docker" "$node/usr/bin/docker"
+touch "$node/stubborn"
+purge_keeps "of containers that do not end" "some of its containers still run"
+rm "$node/stubborn" "$node"/containers/*
+# Its current directory is in the mount.
+mkdir -p "$root/pods/busy"
+mount -t tmpfs tmpfs "$root/pods/busy"
+touch "$root/pods/busy/precious"
+(cd "$root/pods/busy" && exec sleep 600) &
+holder=$!
+# The process needs a moment to get there.
+until [ "$(readlink "/proc/$holder/cwd")" = "$root/pods/busy" ]; do sleep 0.1; done
+purge_keeps "when something is busy that is mounted there" "still mounted below"
+[ -f "$root/pods/busy/precious" ] || fail "a file of the mount is gone"
+kill "$holder"
+wait "$holder" || true
+umount "$root/pods/busy"
+unshare --mount sh -c "mount --bind '$root/pods/0123-uid/volumes' /mnt && exec sleep 600" &
+holder=$!
+until [ "$(cat /proc/$holder/comm)" = sleep ]; do sleep 0.1; done
+purge_keeps "of which a container that this engine does not know has a part" "still mounted in containers.* 0123-uid"
+kill "$holder"
+wait "$holder" || true
+holder=
+
+echo "-- a root directory that is a mount point is emptied"
+dpkg_ --install "$package"
+mount -t tmpfs tmpfs "$root"
+mkdir -p "$root/pods/uid/volumes" "$root/.hidden"
+dpkg_ --purge kubelet-lite
+[ -z "$(ls -A "$root")" ] || fail "not empty: $(ls -lA "$root")"
+grep -q 'kept, and empty' "$work/out" || fail "not said: $(cat "$work/out")"
+umount "$root"
+rm -r "$root"
+
+echo "-- and one that is a link to another place, with that place, though there is no engine any more"
+dpkg_ --install "$package"
+mkdir -p "$node/srv/state/seccomp"
+ln -s /srv/state "$root"
+mv "$node/usr/bin/docker" "$work/docker"
+dpkg_ --purge kubelet-lite
+mv "$work/docker" "$node/usr/bin/docker"
+[ ! -L "$root" ] && [ ! -e "$node/srv/state" ] || fail "left: $(ls -ld "$root" "$node/srv/state")"
 
 echo "-- installed again and purged, nothing is left at all"
-rm "$node/etc/kubernetes/manifests/web.yaml"
 dpkg_ --install "$package"
 dpkg_ --purge kubelet-lite
 inventory >"$work/after"

@@ -119,7 +119,14 @@ prepare() {
 	[ "$(id -u)" = 0 ] || fail "this needs root (for the Docker Engine and the pods' directories); say: sudo make run"
 	[ -x "$binary" ] || fail "$binary is not there: cargo build"
 	trap finish EXIT
-	trap 'exit 0' INT TERM HUP
+	# Ctrl-C is how the demo ends, and how a story that plays by itself fails.
+	if [ "$mode" = auto ]; then
+		trap 'exit 129' HUP
+		trap 'exit 130' INT
+		trap 'exit 143' TERM
+	else
+		trap 'exit 0' INT TERM HUP
+	fi
 	if engine_answers; then
 		bold "using the Docker Engine at $ENGINE_SOCKET"
 	else

@@ -7,10 +7,35 @@ PATIENCE=60
 [ "$("$here/power-on.sh" --accel)" = kvm ] || PATIENCE=900
 export PATIENCE
 
+# ended_by CLEANUP: the function is called once when the script ends, also by a signal, and no signal interrupts it.
+ended_by() {
+	cleanup=$1
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	trap 'status=$?; trap "" HUP INT TERM; trap - EXIT; set +e; end_child; $cleanup; exit $status' EXIT
+}
+
+# with_child COMMAND...: what takes long, so that a signal to the script is acted on at once, and ends the command. Job
+# control is off: the command does not see Ctrl-C itself.
+child=
+with_child() {
+	local status=0
+	"$@" &
+	child=$!
+	wait "$child" || status=$?
+	child=
+	return $status
+}
+end_child() {
+	[ -n "$child" ] || return 0
+	kill "$child" 2>/dev/null
+	wait "$child" 2>/dev/null
+}
+
 # newer PACKAGE FILE: the same under a higher version, to upgrade to.
 newer() {
-	local tree
-	tree=$(mktemp -d)
+	local tree=$2.tree
 	dpkg-deb --raw-extract "$1" "$tree"
 	sed -i 's/^Version: .*/&+1/' "$tree/DEBIAN/control"
 	dpkg-deb --root-owner-group -Zgzip --build "$tree" "$2" >/dev/null

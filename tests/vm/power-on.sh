@@ -19,7 +19,10 @@ fi
 
 mkdir -p "$directory"
 if [ -f "$directory/pid" ]; then
-	tail --pid="$(cat "$directory/pid")" -f /dev/null
+	timeout "${PATIENCE:-900}" tail --pid="$(cat "$directory/pid")" -f /dev/null || {
+		echo "the machine does not switch itself off" >&2
+		exit 1
+	}
 	cat "$directory/console" >>"$directory/consoles"
 fi
 [ -f "$directory/disk.qcow2" ] || qemu-img create -q -f qcow2 -b "$box/disk.raw" -F raw "$directory/disk.qcow2"

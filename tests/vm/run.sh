@@ -6,7 +6,11 @@ set -euo pipefail
 box=$(realpath "$1") package=$2 play=${3:-story}
 run=$(mktemp -d)
 port=$((20000 + $$ % 20000))
-trap 'power_off "$run"/node*; rm -rf "$run"' EXIT
+end() {
+	power_off "$run"/node*
+	rm -rf "$run"
+}
+ended_by end
 
 # boot N: the machine with that number, and how it is reached.
 boot() {
@@ -18,10 +22,10 @@ reach() { echo "ssh -F $run/ssh node$1 sudo"; }
 boot 1
 if [ "$play" = pair ]; then
 	boot 2
-	await "$run/node2" "$(reach 2)"
+	with_child await "$run/node2" "$(reach 2)"
 	$(reach 2) sh -s <<<'hostnamectl set-hostname node2 && sed -i s/node1/node2/ /etc/hosts'
 fi
-await "$run/node1" "$(reach 1)"
+with_child await "$run/node1" "$(reach 1)"
 echo "up after $SECONDS s ($("$here/power-on.sh" --accel))"
 if [ "$play" = pair ]; then
 	cat >"$run/sync" <<-SYNC
@@ -31,9 +35,9 @@ if [ "$play" = pair ]; then
 		done
 	SYNC
 	chmod +x "$run/sync"
-	NODE1=$(reach 1) NODE2=$(reach 2) SYNC=$run/sync "$here/pair.sh" "$package" "$run/share"
+	NODE1=$(reach 1) NODE2=$(reach 2) SYNC=$run/sync with_child "$here/pair.sh" "$package" "$run/share"
 else
 	newer "$package" "$run/newer.deb"
-	NODE=$(reach 1) POWER_ON="$here/power-on.sh $box $run/node1 $((port + 1))" "$here/story.sh" "$package" "$run/newer.deb"
+	NODE=$(reach 1) POWER_ON="$here/power-on.sh $box $run/node1 $((port + 1))" with_child "$here/story.sh" "$package" "$run/newer.deb"
 fi
 echo "the whole story took $SECONDS s"

@@ -98,6 +98,11 @@ spec:
 END
 manifest db <<'END'
 apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: keep}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
 kind: Pod
 metadata: {name: db}
 spec:
@@ -107,8 +112,10 @@ spec:
   - name: c
     image: demo:1
     command: [sh, -c, 'trap "sleep 20; date >/data/stopped-cleanly; sync; exit" TERM; date >>/data/started; while :; do sleep 1; done']
-    volumeMounts: [{name: data, mountPath: /data}]
-  volumes: [{name: data, hostPath: {path: /srv/db, type: DirectoryOrCreate}}]
+    volumeMounts: [{name: data, mountPath: /data}, {name: keep, mountPath: /keep}]
+  volumes:
+  - {name: data, hostPath: {path: /srv/db, type: DirectoryOrCreate}}
+  - {name: keep, persistentVolumeClaim: {claimName: keep}}
 END
 manifest crash <<'END'
 apiVersion: v1
@@ -191,8 +198,11 @@ eventually "without an engine the daemon says what it waits for" 'journalctl -u 
 on 'systemctl start docker.service'
 eventually "when docker is back the web server answers" "$answers"
 eventually "and the database runs" "test -n \"\$($(running db))\""
+remember
+on 'systemctl restart docker.service'
+eventually "after a restart of docker they are other containers, and run" "$answers && test -n \"\$($(running db))\" && test \"\$($(running web))\" != $web && test \"\$($(running db))\" != $db"
 
-# after_boot HOW: what is so when the machine is up again.
+# after_boot CRASH DB: what is so when the machine is up again; the restart counts were these.
 after_boot() {
 	holds "the database has written its marker before the machine went down" 'test -s /srv/db/stopped-cleanly'
 	on 'journalctl --no-pager -b -1 -u kubelet-lite' >"$journal"
@@ -207,24 +217,25 @@ after_boot() {
 		fail "the pods have not had their turn by priority"
 	tell "the pods had their turn by priority"
 	eventually "the crashing pod's restart count goes on from $1" "test \"\$($(restarts crash))\" -gt $1"
+	holds "and the database's from $2" "test \"\$($(restarts db))\" -gt $2"
 	on 'kubelet-lite get pods -A -o wide' | quote
 }
 if [ -n "$POWER_ON" ]; then
 	journal=$(mktemp)
 	trap 'rm -f "$journal"' EXIT
 	boot=$(on 'cat /proc/sys/kernel/random/boot_id')
-	count=$(on "$(restarts crash)")
+	count=$(on "$(restarts crash)") db_count=$(on "$(restarts db)")
 	tell "== reboot"
 	on 'rm -f /srv/db/stopped-cleanly; systemctl reboot' || true
 	eventually "the machine is up again" "test \$(cat /proc/sys/kernel/random/boot_id) != $boot && systemctl is-active --quiet kubelet-lite"
-	after_boot "$count"
+	after_boot "$count" "$db_count"
 	tell "== power-off"
-	count=$(on "$(restarts crash)")
+	count=$(on "$(restarts crash)") db_count=$(on "$(restarts db)")
 	on 'rm -f /srv/db/stopped-cleanly; systemctl poweroff' || true
 	$POWER_ON
 	tell "the machine was off, and is switched on"
 	eventually "the machine is up again" 'systemctl is-active --quiet kubelet-lite'
-	after_boot "$count"
+	after_boot "$count" "$db_count"
 else
 	tell "left out here: logind, reboot, power-off"
 fi
@@ -235,8 +246,13 @@ eventually "a removed file's pod is gone" "test -z \"\$(docker ps -aq --filter l
 remember
 on 'DEBIAN_FRONTEND=noninteractive apt-get remove -y kubelet-lite' | grep -q 'docker stop' || fail "not said how to end the pods"
 same "a removal of the package"
-on 'rm -f /srv/db/stopped-cleanly; DEBIAN_FRONTEND=noninteractive apt-get purge -y kubelet-lite' | grep '^kubelet-lite:' | quote
+# Its image has the database's labels.
+on "docker commit \$($(running db)) copy:1 && docker run -d --name copy copy:1 sleep infinity" >/dev/null
+on 'rm -f /srv/db/stopped-cleanly; DEBIAN_FRONTEND=noninteractive apt-get purge -y kubelet-lite 2>&1' | grep '^kubelet-lite:' | quote
 holds "the purge has stopped the database cleanly" 'test -s /srv/db/stopped-cleanly'
+holds "it has not touched a container that the operator made of the database's" 'docker ps --format "{{.Names}}" | grep -x copy'
+holds "it has kept the database's claim" 'docker volume inspect k8s_default_keep'
+on 'docker rm -f copy; docker rmi copy:1; docker volume rm k8s_default_keep' >/dev/null
 holds "it has removed no manifest" 'test -f /etc/kubernetes/manifests/web.yaml'
 on 'rm /etc/kubernetes/manifests/*.yaml; rmdir -p /etc/kubernetes/manifests 2>/dev/null; rm /root/*.deb' || true
 left=$(on "docker ps -aq --filter label=io.kubelet-lite.managed-by; docker images -q --filter label=io.kubelet-lite.image

@@ -5,13 +5,15 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 box=$(realpath "$1") package=$(realpath "$2")
-run=$(mktemp -d)
 virsh -c qemu:///system version >/dev/null || {
 	echo "libvirt does not answer: systemctl start libvirtd" >&2
 	exit 1
 }
+run=$(mktemp -d)
 export VAGRANT_CWD=$here VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_DOTFILE_PATH=$run/vagrant VAGRANT_CHECKPOINT_DISABLE=1
 export BOX=kubelet-lite/node SHARE=$run/share PACKAGES=$run/packages
+# The names of this run's machines begin so, and those of no other.
+export DOMAIN_PREFIX=kubelet-lite-$$-
 mkdir -p "$SHARE" "$PACKAGES"
 cp "$package" "$PACKAGES"
 
@@ -21,14 +23,18 @@ forget_box() {
 	virsh -c qemu:///system vol-list default 2>/dev/null | awk '/kubelet-lite-VAGRANTSLASH-node/ { print $1 }' |
 		while read -r volume; do virsh -c qemu:///system vol-delete --pool default "$volume" >/dev/null; done || true
 }
+machines() { virsh -c qemu:///system list --name "$@" | grep "^$DOMAIN_PREFIX"; }
 end() {
 	vagrant destroy --force >"$run/destroy" 2>&1 || cat "$run/destroy" >&2
+	# What a vagrant that was interrupted knows nothing of, or holds a lock on.
+	machines | while read -r name; do virsh -c qemu:///system destroy "$name"; done >/dev/null
+	machines --all | while read -r name; do virsh -c qemu:///system undefine --remove-all-storage "$name"; done >/dev/null
 	forget_box
 	rm -rf "$run"
 }
-trap end EXIT
+ended_by end
 quietly() {
-	"$@" >"$run/log" 2>&1 || {
+	with_child "$@" >"$run/log" 2>&1 || {
 		tail -40 "$run/log" >&2
 		echo "FAILED: $*" >&2
 		exit 1
@@ -38,7 +44,7 @@ ssh_config() { vagrant ssh-config "$@" >"$run/ssh" 2>"$run/log" || cat "$run/log
 reach() { echo "ssh -F $run/ssh node$1 sudo"; }
 
 forget_box
-qemu-img convert -O qcow2 "$box/disk.raw" "$run/box.img"
+with_child qemu-img convert -O qcow2 "$box/disk.raw" "$run/box.img"
 echo '{"provider": "libvirt", "format": "qcow2", "virtual_size": 4}' >"$run/metadata.json"
 printf 'Vagrant.configure("2") do |config|\nend\n' >"$run/Vagrantfile"
 tar -C "$run" -cf - metadata.json Vagrantfile box.img | gzip -1 >"$run/node.box"
@@ -50,7 +56,7 @@ began=$SECONDS
 quietly vagrant up
 ssh_config node1 node2
 echo "vagrant up: two nodes with the package after $((SECONDS - began)) s"
-NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" "$here/pair.sh" "$package" "$SHARE"
+NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" with_child "$here/pair.sh" "$package" "$SHARE"
 quietly vagrant destroy --force
 
 began=$SECONDS
@@ -61,10 +67,14 @@ newer "$package" "$run/newer.deb"
 # Not by `vagrant up`, which would bring the shared directory's files.
 cat >"$run/power-on" <<-'POWER'
 	#!/bin/sh
-	until name=$(virsh -c qemu:///system list --state-shutoff --name | grep node1); do sleep 2; done
+	until=$(($(date +%s) + PATIENCE))
+	until name=$(virsh -c qemu:///system list --state-shutoff --name | grep "^$DOMAIN_PREFIX.*node1$"); do
+		[ "$(date +%s)" -lt $until ] || { echo "the machine does not switch itself off" >&2; exit 1; }
+		sleep 2
+	done
 	virsh -c qemu:///system start "$name" >/dev/null
 POWER
 chmod +x "$run/power-on"
-NODE=$(reach 1) POWER_ON=$run/power-on "$here/story.sh" "$package" "$run/newer.deb"
+NODE=$(reach 1) POWER_ON=$run/power-on with_child "$here/story.sh" "$package" "$run/newer.deb"
 quietly vagrant destroy --force
 echo "vagrant destroy; all of it took $SECONDS s"
