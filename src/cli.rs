@@ -92,7 +92,8 @@ pub struct Options {
     /// commas [default: none].
     #[arg(long, value_name = "SYSCTLS")]
     pub allowed_unsafe_sysctls: Option<String>,
-    /// Use the engine's default seccomp profile where a pod names none [default: true].
+    /// Use the engine's default seccomp profile where a pod names none [default: true]. The value stands after
+    /// '='; without one it is true.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub seccomp_default: Option<bool>,
     /// What is done about unknown and duplicate fields: Strict refuses the file, Warn says so, Ignore

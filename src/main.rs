@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 fn run_validate(args: &validate::ValidateArgs) -> ExitCode {
     let mut out = std::io::stdout();
     let terminal = out.is_terminal();
-    match validate::run(args, &mut std::io::stdin(), &mut out, terminal) {
+    match validate::run(args, &mut std::io::stdin(), &mut out, &mut std::io::stderr(), terminal) {
         Ok(outcome) => outcome.code().into(),
         // Whoever reads the report went away.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitStatus::Failure.into(),

@@ -258,6 +258,8 @@ impl ConfigFile {
                 "apiVersion" => return Err(refuse(at, "must be kubelet.config.k8s.io/v1beta1")),
                 "kind" if value == "KubeletConfiguration" => {}
                 "kind" => return Err(refuse(at, "must be KubeletConfiguration")),
+                // As the API has it: as if it were not there.
+                _ if value.is_null() => {}
                 "staticPodPath" => file.static_pod_path = Some(text_of(&at, value)?.into()),
                 "fileCheckFrequency" => file.file_check_frequency = Some(duration_of(&at, value)?),
                 "syncFrequency" => file.sync_frequency = Some(duration_of(&at, value)?),
@@ -291,19 +293,34 @@ impl ConfigFile {
                 }
                 "registerWithTaints" => file.register_with_taints = Some(node::taints_of(&at, value)?),
                 "crashLoopBackOff" => {
-                    if let Some(period) = value.get("maxContainerRestartPeriod") {
-                        let period = duration_of(&format!("{at}.maxContainerRestartPeriod"), period)?;
-                        if !(Duration::from_secs(1)..=Duration::from_secs(300)).contains(&period) {
-                            return Err(refuse(at, "maxContainerRestartPeriod must be between 1s and 300s"));
+                    let fields = value.as_object().ok_or_else(|| refuse(at.as_str(), "must be an object"))?;
+                    for (name, value) in fields {
+                        let at = format!("{at}.{name}");
+                        match name.as_str() {
+                            "maxContainerRestartPeriod" => {
+                                file.max_container_restart_period = Some(restart_period_of(at, value)?);
+                            }
+                            _ => notices.push(ignored(&at)),
                         }
-                        file.max_container_restart_period = Some(period);
                     }
                 }
-                _ => notices.push(format!("{at} is not a field this program honours; it is ignored")),
+                _ => notices.push(ignored(&at)),
             }
         }
         Ok(file)
     }
+}
+
+fn ignored(place: &str) -> Notice {
+    format!("{place} is not a field this program honours; it is ignored")
+}
+
+fn restart_period_of(place: String, value: &serde_json::Value) -> Result<Duration, SettingsError> {
+    let period = duration_of(&place, value)?;
+    if !(Duration::from_secs(1)..=Duration::from_secs(300)).contains(&period) {
+        return Err(refuse(place, "must be between 1s and 300s"));
+    }
+    Ok(period)
 }
 
 fn text_of<'v>(place: &str, value: &'v serde_json::Value) -> Result<&'v str, SettingsError> {
@@ -356,6 +373,26 @@ mod tests {
         let flags = Options { max_pods: Some(9), ..Options::default() };
         let (settings, _) = settle(&flags, config, "n").unwrap();
         assert_eq!((settings.max_pods, settings.pod_manifest_path.as_path()), (9, Path::new("/file")));
+    }
+
+    #[test]
+    fn what_is_in_a_field_is_looked_at_too() {
+        let settled = |text: &str| {
+            let settled = settle(&options(), Some((Path::new("/c.yaml"), text)), "n");
+            settled.map(|(s, notices)| (s.max_container_restart_period.as_secs(), notices)).map_err(|e| e.to_string())
+        };
+        let misspelt = "/c.yaml: crashLoopBackOff.maxContainerRestartPeriode is not a field this program honours; it is \
+                        ignored";
+        let limits = "/c.yaml: crashLoopBackOff.maxContainerRestartPeriod: must be between 1s and 300s";
+        for (text, expected) in [
+            ("crashLoopBackOff: {maxContainerRestartPeriod: 20s}", Ok((20, vec![]))),
+            ("crashLoopBackOff: {maxContainerRestartPeriode: 20s}", Ok((300, vec![misspelt.to_owned()]))),
+            ("crashLoopBackOff: {maxContainerRestartPeriod: 301s}", Err(limits.to_owned())),
+            ("crashLoopBackOff: 20s", Err("/c.yaml: crashLoopBackOff: must be an object".to_owned())),
+            ("crashLoopBackOff:\nmaxPods: null", Ok((300, vec![]))),
+        ] {
+            assert_eq!(settled(text), expected, "{text}");
+        }
     }
 
     #[test]

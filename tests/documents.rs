@@ -53,6 +53,18 @@ fn the_readme_lists_every_flag_with_its_default() {
 }
 
 #[test]
+fn every_flag_of_validate_is_told_of() {
+    let said: Vec<String> = rows(&read("docs/manifests.md")).iter().filter_map(|row| flag(&row[0])).collect();
+    let command = Cli::command();
+    let validate = command.find_subcommand("validate").expect("a command");
+    let flags: Vec<&str> = validate.get_arguments().filter_map(clap::Arg::get_long).filter(|f| *f != "help").collect();
+    assert!(flags.len() > 5, "{flags:?}");
+    for name in flags {
+        assert!(said.iter().any(|said| said == name), "docs/manifests.md does not tell of --{name}");
+    }
+}
+
+#[test]
 fn exit_codes_are_the_readmes_and_the_units() {
     let readme = rows(&read("README.md"));
     for (status, word) in [
@@ -160,6 +172,67 @@ fn the_packaged_configuration_shows_every_field_at_its_default() {
     for field in fields {
         assert!(readme.contains(&format!("`{field}")), "{field}");
     }
+    let source = read("src/settings.rs");
+    let (_, fields) = source.split_once("match name.as_str() {").unwrap();
+    let (fields, _) = fields.split_once("\n    }\n").unwrap();
+    let honoured: Vec<&str> = fields
+        .lines()
+        .filter(|line| line.contains(" => "))
+        .filter_map(|line| line.trim().strip_prefix('"')?.split('"').next())
+        .filter(|name| !["apiVersion", "kind"].contains(name))
+        .collect();
+    assert!(honoured.len() > 10, "{honoured:?}");
+    for name in honoured {
+        assert!(packaged.contains(&format!("{name}:")), "the packaged configuration lacks {name}");
+        let told = [format!("`{name}`"), format!("`{name}."), format!(".{name}`")];
+        assert!(told.iter().any(|told| readme.contains(told)), "{name}");
+    }
+}
+
+/// The directives of the unit's service section, without those that say what is run.
+#[test]
+fn every_line_of_the_unit_is_accounted_for() {
+    let unit = read("systemd/kubelet-lite.service");
+    let security = read("docs/security.md");
+    let (_, service) = unit.split_once("[Service]").unwrap();
+    let directives = service.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let mut count = 0;
+    for (directive, _) in directives.filter(|(directive, _)| *directive != "WantedBy") {
+        count += 1;
+        assert!(security.contains(&format!("`{directive}=")), "docs/security.md does not tell why {directive}= is set");
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn every_event_is_told_of() {
+    let status = read("docs/status.md");
+    let (_, events) = status.split_once("\n## Events").unwrap();
+    let source = read("src/event/reason.rs");
+    let reasons: Vec<&str> =
+        source.lines().filter_map(|line| line.split_once(": &str = \"")?.1.strip_suffix("\";")).collect();
+    assert!(reasons.len() > 20, "{reasons:?}");
+    for reason in reasons {
+        assert!(events.contains(&format!("`{reason}`")), "{reason}");
+    }
+}
+
+#[test]
+fn the_tests_that_documents_name_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = 0;
+    for document in ["docs/packaging.md", "docs/architecture.md", "docs/probes.md", "docs/manifests.md"] {
+        let text = read(document);
+        for path in text.split('`').skip(1).step_by(2).filter(|quoted| {
+            let known = ["tests/", "src/", "packaging/", "systemd/"].iter().any(|start| quoted.starts_with(start));
+            known && quoted.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+        }) {
+            paths += 1;
+            let found = ["", ".rs"].iter().any(|end| root.join(format!("{path}{end}")).exists());
+            assert!(found, "{document} names {path}, which is not there");
+        }
+    }
+    assert!(paths > 30, "{paths}");
 }
 
 #[test]

@@ -21,9 +21,12 @@ struct Cli {
 /// Runs it in the directory of manifests, so that reports name files by short names.
 fn validate(words: &[&str], stdin: &str) -> (Outcome, String) {
     let args = Cli::try_parse_from(["validate"].iter().chain(words)).expect("arguments").args;
-    let mut out = Vec::new();
-    let outcome = run(&args, &mut stdin.as_bytes(), &mut out, false).unwrap();
-    let text = String::from_utf8(out).unwrap();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let outcome = run(&args, &mut stdin.as_bytes(), &mut out, &mut err, false).unwrap();
+    // One or the other, so that a report in JSON is nothing else.
+    let text = if outcome == Outcome::Usage { &err } else { &out };
+    assert_eq!(text.len(), out.len() + err.len());
+    let text = String::from_utf8(text.clone()).unwrap();
     (outcome, text.replace(&format!("{}/", root().display()), ""))
 }
 
@@ -146,17 +149,42 @@ const ELSEWHERE: &[&str] = &[
     "kept-pod",
     "too-many-pods",
     "impossible-pod",
-    // Tests of the parser.
-    "not-utf8",
-    "nul-byte",
+    // Tests of hostile files.
     "too-large",
-    "too-deep",
-    "too-many",
-    "too-many-findings",
-    "yaml-ambiguous",
     // Guards behind other checks: no file is known to reach them.
     "undecodable",
+    "yaml-ambiguous",
 ];
+
+/// Files that no editor would show: of bytes that are not text, or too much of something.
+#[test]
+fn files_that_are_no_manifests() {
+    let head = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - {name: c, image: 'i:1'}\n";
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("web.yaml");
+    for (name, bytes) in [
+        ("not-utf8", [head.as_bytes(), b"  hostname: caf\xe9\n"].concat()),
+        ("nul-byte", format!("{head}  hostname: \0\n").into_bytes()),
+        ("too-deep", format!("{}{}\n", "[".repeat(70), "]".repeat(70)).into_bytes()),
+        ("too-many", format!("{head}{}", "  - {name: c, image: 'i:1'}\n".repeat(9_999)).into_bytes()),
+        (
+            "too-many-findings",
+            format!("{head}{}", (0..500).map(|n| format!("  x{n}: 1\n")).collect::<String>()).into_bytes(),
+        ),
+    ] {
+        fs::write(&file, bytes).unwrap();
+        let (outcome, text) = validate(&["--api-rules-only", &file.display().to_string()], "");
+        assert_eq!(outcome, Outcome::Refused, "{text}");
+        let text = text.replace(&format!("{}/", dir.path().display()), "");
+        // Of hundreds, the first and the last.
+        let findings: Vec<&str> = text.split_inclusive("\n\n").collect();
+        let shown = match findings.as_slice() {
+            [first, .., before, last] => [*first, *before, *last].concat(),
+            all => all.concat(),
+        };
+        insta::assert_snapshot!(format!("no_manifest_{name}"), shown);
+    }
+}
 
 #[test]
 fn every_code_is_shown_by_a_snapshot_and_documented() {

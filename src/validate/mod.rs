@@ -107,18 +107,19 @@ impl Outcome {
     }
 }
 
-/// Judges what the arguments name and writes a report. Errors are those of writing; what can not be
-/// read is in the report.
+/// Judges what the arguments name and writes a report; wrong usage is told of on standard error. Errors are those of
+/// writing; what can not be read is in the report.
 pub fn run(
     args: &ValidateArgs,
     stdin: &mut dyn Read,
     stdout: &mut dyn Write,
+    stderr: &mut dyn Write,
     stdout_is_terminal: bool,
 ) -> io::Result<Outcome> {
     for code in &args.silence {
         if !codes::is_warning(code) {
             let hint = codes::nearest(code).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            writeln!(stdout, "error: --silence: there is no warning with code {}{hint}", text::plain(code))?;
+            writeln!(stderr, "error: --silence: there is no warning with code {}{hint}", text::plain(code))?;
             return Ok(Outcome::Usage);
         }
     }
@@ -131,7 +132,7 @@ pub fn run(
     let inputs = match input::read(&args.paths, &options, stdin) {
         Ok(inputs) => inputs,
         Err(error) => {
-            writeln!(stdout, "error: {}", text::plain(&error.to_string()))?;
+            writeln!(stderr, "error: {}", text::plain(&error.to_string()))?;
             return Ok(Outcome::Usage);
         }
     };

@@ -152,7 +152,8 @@ fn reports(bytes: &[u8], parsed: &Parsed) -> Result<(), String> {
     for form in ["text", "json", "sarif", "github"] {
         let args = Cli::try_parse_from(["validate", "--api-rules-only", "-o", form, "-"]).map_err(|e| e.to_string())?;
         let mut out = Vec::new();
-        let outcome = run(&args.args, &mut &bytes[..], &mut out, false).map_err(|e| e.to_string())?;
+        let outcome =
+            run(&args.args, &mut &bytes[..], &mut out, &mut std::io::sink(), false).map_err(|e| e.to_string())?;
         if parsed.is_refused() && outcome != Outcome::Refused {
             return Err("validate takes what is refused".into());
         }

@@ -66,7 +66,9 @@ fn page(command: &clap::Command, parents: &[&str]) -> io::Result<Vec<u8>> {
     if parents.is_empty() {
         man.render_subcommands_section(&mut page)?;
         let codes = [ExitStatus::Success, ExitStatus::Failure, ExitStatus::Usage, ExitStatus::Locked];
-        let codes: Vec<(String, &str)> = codes.map(|status| (status.code().to_string(), meaning(status))).into();
+        let mut codes: Vec<(String, &str)> = codes.map(|status| (status.code().to_string(), meaning(status))).into();
+        let base = ExitStatus::Signalled(0);
+        codes.push((format!("{}+n", base.code()), meaning(base)));
         let codes: Vec<(&str, &str)> = codes.iter().map(|(code, text)| (code.as_str(), *text)).collect();
         let mut more = Roff::new();
         list(&mut more, "EXIT STATUS", &codes);
