@@ -383,6 +383,8 @@ pub struct VolumeDetails {
 pub struct ImageDetails {
     /// Content id, `sha256:…`.
     pub id: String,
+    /// Bytes of all its layers.
+    pub size: u64,
     /// `USER` of the image; empty for root.
     pub user: String,
     /// `VOLUME`s of the image.

@@ -4,6 +4,8 @@
 pub const PULLING: &str = "Pulling";
 /// An image was pulled, or is there already.
 pub const PULLED: &str = "Pulled";
+/// The engine does not tell of an image.
+pub const INSPECT_FAILED: &str = "InspectFailed";
 /// An image is missing and must not be pulled.
 pub const ERR_IMAGE_NEVER_PULL: &str = "ErrImageNeverPull";
 /// An image could not be pulled, a container not be made or started.
@@ -56,6 +58,7 @@ pub const STARTING: &str = "Starting";
 pub fn of_failure(word: &str) -> &'static str {
     match word {
         "ErrImageNeverPull" => ERR_IMAGE_NEVER_PULL,
+        "ImageInspectError" => INSPECT_FAILED,
         "FailedCreatePodSandBox" => FAILED_CREATE_POD_SANDBOX,
         "FailedMount" => FAILED_MOUNT,
         "KillPodSandboxError" | "KillContainerError" => FAILED_KILL_POD,

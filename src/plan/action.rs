@@ -327,3 +327,31 @@ impl PodAction {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_an_end() {
+        let failed = |kind, of, then| StopReason::FailedProbe { kind, of, then };
+        let (live, first) = (ProbeKind::Liveness, ProbeKind::Startup);
+        for (reason, message) in [
+            (StopReason::PodRemoved, "Stopping container c"),
+            (StopReason::PodChanged, "Stopping container c"),
+            (StopReason::PodFinished, "Stopping container c"),
+            (StopReason::DeadlineExceeded, "Stopping container c"),
+            (StopReason::NodeShutdown, "Stopping container c"),
+            (StopReason::DefinitionChanged, "Container c definition changed, will be restarted"),
+            (StopReason::UnknownState, "Container c is in \"unknown\" state, try killing it before restart"),
+            (StopReason::FailedPostStartHook, "FailedPostStartHook"),
+            (failed(live, ContainerKind::App, Then::Restart), "Container c failed liveness probe, will be restarted"),
+            (failed(first, ContainerKind::App, Then::Restart), "Container c failed startup probe, will be restarted"),
+            (failed(live, ContainerKind::App, Then::Nothing), "Container c failed liveness probe"),
+            (failed(live, ContainerKind::Sidecar, Then::Restart), "Init container c failed liveness probe"),
+            (failed(first, ContainerKind::Sidecar, Then::Restart), "Init container c failed startup probe"),
+        ] {
+            assert_eq!(reason.message(&ContainerName::new("c")), message, "{reason:?}");
+        }
+    }
+}

@@ -202,7 +202,9 @@ impl Planner<'_> {
         if self.lacks(sync.pod, container) {
             return Progress::Later;
         }
-        let attempt = sync.newest(container).map_or(Attempt::default(), |i| i.attempt.next());
+        let seen = self.input.attempts.get(&(sync.pod.uid.clone(), container.name.clone())).copied();
+        let newest = sync.newest(container).map(|i| i.attempt).max(seen);
+        let attempt = newest.map_or(Attempt::default(), Attempt::next);
         let create = PodAction::CreateContainer {
             uid: sync.pod.uid.clone(),
             sandbox: sync.sandbox.id.clone(),

@@ -38,8 +38,8 @@ pub use replace::incumbent;
 use crate::{
     engine::ImageDetails,
     pod::{
-        ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, NodeMismatch, NodeRules, ObservedPod, Pod,
-        PodKey, PodReferences, PodUid, ProbeKey, ProbeVerdicts,
+        Attempt, ContainerId, ContainerKind, ContainerName, ImageRef, Incarnation, NodeMismatch, NodeRules,
+        ObservedPod, Pod, PodKey, PodReferences, PodUid, ProbeKey, ProbeVerdicts,
     },
     time::Timestamp,
 };
@@ -75,6 +75,8 @@ pub struct SyncInput<'a> {
     pub desired: &'a Desired,
     /// The engine's truth.
     pub observed: &'a ObservedPod,
+    /// The highest restart counts that were seen of what is observed, as records may have been removed.
+    pub attempts: &'a Attempts,
     /// Images known to be on the node; one that is absent here is not known.
     pub images: &'a ImageStates,
     /// Incarnations that may have directories on the disk.
@@ -101,6 +103,8 @@ pub struct SyncInput<'a> {
 
 /// Images known to be present, with what the engine says of them.
 pub type ImageStates = BTreeMap<ImageRef, Arc<ImageDetails>>;
+/// The highest restart count seen of each container of an incarnation.
+pub type Attempts = BTreeMap<(PodUid, ContainerName), Attempt>;
 /// How it stands with what pods refer to, by incarnation.
 pub type ReferenceStates = BTreeMap<PodUid, PodReferences>;
 /// Actions begun and not finished, with their start.

@@ -88,3 +88,24 @@ pub trait Handlers: Send + Sync + 'static {
 pub fn address(host_network: bool, sandbox: &[IpAddr], node_ip: Option<IpAddr>) -> Option<IpAddr> {
     if host_network { Some(node_ip.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into())) } else { sandbox.first().copied() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+    use std::net::IpAddr;
+
+    #[test]
+    fn where_network_handlers_connect_to() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let (pod, pod6, node) = (ip("172.17.0.5"), ip("fd00::5"), ip("192.0.2.7"));
+        for (host_network, sandbox, node_ip, expected) in [
+            (false, vec![pod, pod6], Some(node), Some(pod)),
+            (false, vec![pod6], Some(node), Some(pod6)),
+            (false, vec![], Some(node), None),
+            (true, vec![], Some(node), Some(node)),
+            (true, vec![], None, Some(ip("127.0.0.1"))),
+        ] {
+            assert_eq!(address(host_network, &sandbox, node_ip), expected, "{host_network} {sandbox:?} {node_ip:?}");
+        }
+    }
+}

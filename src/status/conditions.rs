@@ -147,8 +147,8 @@ fn initialized(picture: &PodPicture, readings: &[Reading<'_>], phase: Phase) -> 
     };
     let incomplete: Vec<&Reading<'_>> = readings.iter().filter(|r| !is_complete(r)).collect();
     let message = format!("containers with incomplete status: [{}]", names(&incomplete));
-    let only_sidecars = incomplete.iter().all(|r| r.kind == ContainerKind::Sidecar);
-    let is_true = incomplete.is_empty() || (only_sidecars && containers::was_initialized(picture));
+    // What was initialized once stays so, whatever is done again in a new sandbox (a kubelet rule).
+    let is_true = incomplete.is_empty() || containers::have_apps_ever_started(picture);
     yes_or(INITIALIZED, is_true, Some("ContainersNotInitialized"), message)
 }
 

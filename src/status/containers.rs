@@ -62,9 +62,25 @@ pub(super) fn instances(picture: &PodPicture) -> impl Iterator<Item = &Container
     picture.containers.iter()
 }
 
-/// Whether any app or sidecar was ever made, hence all init containers had succeeded before.
+/// Whether any app was ever made, hence all init containers had succeeded before.
 pub(super) fn was_initialized(picture: &PodPicture) -> bool {
     instances(picture).any(|instance| instance.kind == ContainerKind::App)
+}
+
+/// Whether any app has ever started.
+pub(super) fn have_apps_ever_started(picture: &PodPicture) -> bool {
+    instances(picture).any(|c| c.kind == ContainerKind::App && c.state != ContainerState::Created)
+}
+
+/// Whether any app has started in the sandbox that is.
+pub(super) fn apps_have_started_here(picture: &PodPicture) -> bool {
+    let started = |c: &&ContainerStatus| c.kind == ContainerKind::App && c.state != ContainerState::Created;
+    instances(picture).filter(started).any(|instance| is_here(picture, instance))
+}
+
+/// Whether an instance is of the sandbox that is, rather than of one before it.
+fn is_here(picture: &PodPicture, instance: &ContainerStatus) -> bool {
+    picture.sandboxes.first().is_none_or(|sandbox| sandbox.id == instance.sandbox_id)
 }
 
 fn reading<'a>(
@@ -86,6 +102,12 @@ fn reading<'a>(
         None if kind == ContainerKind::Init && was_initialized(picture) => (Shown::Completed, None),
         None => (on_its_way(), previous),
         Some((_, ContainerState::Created)) => (on_its_way(), previous),
+        // It runs again in the new sandbox; what it has done is of the old one.
+        Some((instance, ContainerState::Exited { .. }))
+            if kind == ContainerKind::Init && !is_here(picture, instance) =>
+        {
+            (on_its_way(), Some(instance))
+        }
         Some((instance, ContainerState::Running { .. })) => (Shown::Running(instance), previous),
         Some((instance, ContainerState::Unknown)) => (Shown::Lost(instance), previous),
         Some((instance, ContainerState::Exited { .. })) => match held.and_then(|w| w.reason) {

@@ -147,7 +147,7 @@ fn container_status(reading: &Reading<'_>, messages: &Messages) -> api::Containe
     let declared = || reading.container.map(|c| c.image.to_string()).unwrap_or_default();
     // What the instance was made from, which an edit may have changed since.
     let image = reading.newest.map(|i| i.record.image.clone()).filter(|image| !image.is_empty());
-    let restarts = reading.newest.map_or(0, |instance| instance.attempt.0);
+    let restarts = restart_count(reading);
     api::ContainerStatus {
         name: reading.name.to_string(),
         image: image.unwrap_or_else(declared),
@@ -161,7 +161,31 @@ fn container_status(reading: &Reading<'_>, messages: &Messages) -> api::Containe
             terminated: Some(terminated(instance, messages)),
             ..api::ContainerState::default()
         }),
+        allocated_resources: reading.container.and_then(|c| c.api.resources.as_ref()?.requests.clone()),
+        resources: reading.container.and_then(|c| c.api.resources.clone()),
+        volume_mounts: reading
+            .container
+            .and_then(|c| Some(c.api.volume_mounts.as_ref()?.iter().map(mounted).collect())),
         ..api::ContainerStatus::default()
+    }
+}
+
+/// How often it was restarted. What was removed by hand counts, and so does the start that follows it.
+fn restart_count(reading: &Reading<'_>) -> u32 {
+    match (reading.newest, reading.last) {
+        (Some(newest), _) => newest.attempt.0,
+        (None, Some(lost)) => lost.attempt.next().0,
+        (None, None) => 0,
+    }
+}
+
+fn mounted(mount: &api::VolumeMount) -> api::VolumeMountStatus {
+    api::VolumeMountStatus {
+        name: mount.name.clone(),
+        mount_path: mount.mount_path.clone(),
+        read_only: mount.read_only,
+        recursive_read_only: mount.recursive_read_only.clone(),
+        ..api::VolumeMountStatus::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     PodPicture,
-    containers::{Reading, Shown, exit_code},
+    containers::{self, Reading, Shown, exit_code},
 };
 use crate::pod::ContainerKind;
 
@@ -57,9 +57,13 @@ pub(super) fn phase(picture: &PodPicture, readings: &[Reading<'_>]) -> Phase {
     for reading in readings {
         count.add(reading);
     }
-    let apps_have_started = readings.iter().any(|r| r.kind == ContainerKind::App && r.newest.is_some());
+    let apps_have_started = containers::apps_have_started_here(picture);
     if picture.verdict().is_some() {
         return Phase::Failed;
+    }
+    // What is let go may still run: sidecars behind the apps, say.
+    if picture.finished && count.running > 0 {
+        return Phase::Running;
     }
     if picture.finished {
         let failed = count.failed_init > 0 || count.stopped > count.succeeded;

@@ -1,14 +1,11 @@
 //! What a worker publishes of its pod: values from which its status follows.
 
-use super::{Conditions, Waiting};
+use super::{Conditions, Phase, Waiting, containers, phase};
 use crate::{
     plan::HookStates,
-    pod::{ContainerName, ContainerState, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox},
+    pod::{ContainerName, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// All that the status of one pod is made from, as of one moment. Two are equal only if they share one
 /// copy of the manifest.
@@ -90,11 +87,9 @@ impl PodPicture {
         self.conditions.is_true(super::READY)
     }
 
-    /// Whether all its containers are done, the last of each with exit code 0.
+    /// Whether its phase is `Succeeded`.
     pub fn has_succeeded(&self) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut newest = self.containers.iter().filter(|container| seen.insert(&container.name));
-        self.finished && newest.all(|container| matches!(container.state, ContainerState::Exited { code: 0, .. }))
+        phase::phase(self, &containers::readings(self)) == Phase::Succeeded
     }
 
     /// The oldest thing the engine remembers of the pod, which is at least as old.

@@ -153,6 +153,27 @@ impl Stage {
         self
     }
 
+    /// All containers are done for good, and what should be let go is not yet.
+    fn ends(mut self) -> Self {
+        self.picture.finished = true;
+        self
+    }
+
+    /// What is there so far is of a sandbox that was; there is another.
+    fn rebuilt(mut self) -> Self {
+        let old = self.picture.sandboxes[0].clone();
+        self.picture.sandboxes[0].id = "sandbox-1".into();
+        self.picture.sandboxes.push(old);
+        self
+    }
+
+    /// An instance in the sandbox that is.
+    fn here(mut self, name: &str) -> Self {
+        let newest = self.picture.containers.iter_mut().find(|c| c.name.as_str() == name).unwrap();
+        newest.sandbox_id = self.picture.sandboxes[0].id.clone();
+        self
+    }
+
     fn no_sandbox(mut self) -> Self {
         self.picture.sandboxes.clear();
         self
@@ -195,10 +216,14 @@ fn word(state: Option<&api::ContainerState>) -> String {
 }
 
 fn check(cases: Vec<(&str, Stage, &str)>) {
+    let mut wrong = String::new();
     for (what, stage, expected) in cases {
-        let expected: Vec<&str> = expected.lines().map(str::trim).collect();
-        assert_eq!(stage.short().lines().collect::<Vec<_>>(), expected, "{what}");
+        let (shown, expected) = (stage.short(), expected.lines().map(str::trim).collect::<Vec<_>>().join("\n"));
+        if shown != expected {
+            write!(wrong, "\n{what}\n  expected\n{expected}\n  shown\n{shown}\n").unwrap();
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 const TWO: &str = "{containers: [{name: log, image: 'log:1'}, {name: app, image: 'app:1'}]}";
@@ -384,7 +409,137 @@ fn pods_that_come_to_an_end() {
              app - x0: Completed 0
              log - x0: Error 3",
         ),
+        (
+            "all are done, and a sidecar is being ended",
+            Stage::new(INIT).exited("setup", 0, 0).running("mesh", 0, 6).exited("app", 0, 0).ends(),
+            "Running; not Ready,ContainersReady
+             setup done x0: Completed 0
+             mesh ready x0: running
+             app - x0: Completed 0",
+        ),
+        (
+            "and how a sidecar ended is nobody's business",
+            Stage::new(INIT).exited("setup", 0, 0).exited("mesh", 0, 143).exited("app", 0, 0).finished(),
+            "Succeeded; not PodReadyToStartContainers,Ready,ContainersReady
+             setup done x0: Completed 0
+             mesh - x0: Error 143
+             app - x0: Completed 0",
+        ),
+        (
+            "none is started again as the sandbox has gone, and one still runs",
+            Stage::new(ONE).running("app", 0, 1).finished(),
+            "Running; not PodReadyToStartContainers
+             app ready x0: running",
+        ),
     ]);
+}
+
+#[test]
+fn a_pod_that_is_built_again() {
+    check(vec![
+        (
+            "its containers have ended with the sandbox",
+            Stage::new(INIT)
+                .exited("setup", 0, 0)
+                .exited("mesh", 0, 137)
+                .exited("app", 0, 137)
+                .rebuilt()
+                .waits("setup", None, ""),
+            "Pending; not Ready,ContainersReady
+             setup - x0: PodInitializing, last Completed 0
+             mesh - x0: Error 137
+             app - x0: Error 137",
+        ),
+        (
+            "the sidecar has not started yet",
+            Stage::new(INIT)
+                .exited("setup", 0, 0)
+                .exited("app", 0, 137)
+                .rebuilt()
+                .exited("setup", 1, 0)
+                .here("setup")
+                .waits("mesh", None, ""),
+            "Pending; not Ready,ContainersReady
+             setup done x1: Completed 0, last Completed 0
+             mesh - x0: PodInitializing
+             app - x0: Error 137",
+        ),
+        (
+            "an app was made and not started",
+            Stage::new(INIT)
+                .exited("app", 0, 137)
+                .rebuilt()
+                .exited("setup", 1, 0)
+                .here("setup")
+                .with("app", 1, ContainerState::Created, record(None, None))
+                .here("app")
+                .waits("mesh", None, ""),
+            "Pending; not Ready,ContainersReady
+             setup done x1: Completed 0
+             mesh - x0: PodInitializing
+             app - x1: PodInitializing, last Error 137",
+        ),
+        (
+            "all run again",
+            Stage::new(INIT)
+                .rebuilt()
+                .exited("setup", 1, 0)
+                .here("setup")
+                .running("mesh", 1, 6)
+                .here("mesh")
+                .running("app", 1, 7)
+                .here("app"),
+            "Running; not any
+             setup done x1: Completed 0
+             mesh ready x1: running
+             app ready x1: running",
+        ),
+    ]);
+}
+
+#[test]
+fn those_after_a_pod_may_start_when_it_has_succeeded() {
+    let app = |code| Stage::new(INIT).exited("setup", 0, 0).exited("app", 0, code);
+    let late = |stage: Stage| {
+        let mut stage = stage;
+        stage.picture.deadline_exceeded = true;
+        stage
+    };
+    for (what, stage, expected) in [
+        ("its sidecar was ended by a signal", app(0).exited("mesh", 0, 143).finished(), true),
+        ("its sidecar is not gone yet", app(0).running("mesh", 0, 6).ends(), false),
+        ("it failed", app(1).exited("mesh", 0, 0).finished(), false),
+        ("it was too late", late(app(0).exited("mesh", 0, 0).finished()), false),
+        ("it runs", Stage::new(ONE).running("app", 0, 1), false),
+    ] {
+        assert_eq!(stage.picture.has_succeeded(), expected, "{what}");
+    }
+}
+
+#[test]
+fn why_a_condition_is_false() {
+    let gated = "{readinessGates: [{conditionType: example.com/up}], containers: [{name: app, image: 'app:1'}]}";
+    for (stage, kind, reason, message) in [
+        (
+            Stage::new(INIT),
+            "Initialized",
+            "ContainersNotInitialized",
+            "containers with incomplete status: [setup mesh]",
+        ),
+        (Stage::new(TWO).running("log", 0, 1), "Ready", "ContainersNotReady", "containers with unready status: [app]"),
+        (Stage::new(ONE).exited("app", 0, 0).finished(), "ContainersReady", "PodCompleted", ""),
+        (Stage::new(ONE).exited("app", 0, 1).finished(), "Ready", "PodFailed", ""),
+        // Nobody here could set their conditions: readiness gates count as met.
+        (Stage::new(gated).running("app", 0, 1), "Ready", "", ""),
+    ] {
+        let conditions = stage.status().conditions.unwrap();
+        let found = conditions.iter().find(|c| c.type_ == kind).unwrap();
+        let told = (found.reason.as_deref().unwrap_or_default(), found.message.as_deref().unwrap_or_default());
+        assert_eq!(
+            (found.status.as_str(), told),
+            (if reason.is_empty() { "True" } else { "False" }, (reason, message))
+        );
+    }
 }
 
 #[test]
@@ -504,6 +659,25 @@ fn words_and_messages_of_waiting() {
             "FailedCreatePodSandBox: why",
         ),
         (WaitingReason::PodInitializing, failed(own(), "FailedMount"), None, "FailedMount: why"),
+        (
+            WaitingReason::Failed { reason: "ErrImageNeverPull", until },
+            failed(image(), "ErrImageNeverPull"),
+            Some("ErrImageNeverPull"),
+            "why",
+        ),
+        (
+            WaitingReason::Failed { reason: "ImageInspectError", until },
+            failed(image(), "ImageInspectError"),
+            Some("ImageInspectError"),
+            "why",
+        ),
+        (
+            WaitingReason::Failed { reason: "RunContainerError", until },
+            failed(own(), "RunContainerError"),
+            Some("RunContainerError"),
+            "why",
+        ),
+        (WaitingReason::ContainerCreating, failed(own(), "CreateContainerError"), Some("CreateContainerError"), "why"),
     ] {
         let found = waiting(&pod, container, &waits, &results);
         assert_eq!((found.reason, found.message.as_str()), (reason, message), "{waits:?}");
@@ -592,8 +766,9 @@ fn what_was_removed_by_hand_is_not_forgotten() {
     let gone = step(Stage::new(ONE), &running.picture);
     assert_eq!(
         gone.short(),
-        "Running; not Ready,ContainersReady\napp - x0: ContainerCreating, last ContainerStatusUnknown 137"
+        "Running; not Ready,ContainersReady\napp - x1: ContainerCreating, last ContainerStatusUnknown 137"
     );
+    assert_eq!(gone.status().container_statuses.unwrap()[0].restart_count, 1);
     let again = step(Stage::new(ONE).running("app", 1, 9), &gone.picture);
     assert_eq!(again.short(), "Running; not any\napp ready x1: running, last ContainerStatusUnknown 137");
     let ended = step(Stage::new(ONE).exited("app", 1, 2).running("app", 2, 12), &again.picture);

@@ -89,10 +89,15 @@ impl Asking {
         }
     }
 
-    /// A container is about to be started by us: its `postStart` is ours to run.
-    pub(super) fn starting(&mut self, id: &ContainerId) {
+    /// A container is about to be started by us: a `postStart` that it has now is ours to run. One that it
+    /// gets later is for its next start.
+    pub(super) fn starting(&mut self, id: &ContainerId, has_post_start: bool) {
         self.started.insert(id.clone());
-        self.hooks.insert(id.clone(), HookState::PostStartDue);
+        if has_post_start {
+            self.hooks.insert(id.clone(), HookState::PostStartDue);
+        } else {
+            self.hooks.remove(id);
+        }
     }
 
     /// An action has ended; if it was to run a hook, the container is returned. Whatever came of it, a

@@ -20,6 +20,15 @@ pub enum SyncError {
     /// A volume can not be provided.
     #[error("a volume can not be provided")]
     Volume(#[source] Box<VolumeError>),
+    /// The engine does not tell of an image.
+    #[error("Failed to inspect image {image:?}")]
+    ImageInspect {
+        /// As the manifest names it.
+        image: String,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
+    },
     /// `imagePullPolicy: Never` and no such image.
     #[error(
         "image {0:?} is not present and imagePullPolicy is Never: load it with `docker load`, or change the policy"
@@ -61,7 +70,7 @@ impl SyncError {
     /// Whether no engine answered, so that the fault is not the pod's.
     pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Engine { source, .. } => source.is_unavailable(),
+            Self::Engine { source, .. } | Self::ImageInspect { source, .. } => source.is_unavailable(),
             Self::HookLost(_) => true,
             _ => false,
         }
@@ -71,6 +80,7 @@ impl SyncError {
     pub fn reason(&self, action: &PodAction) -> &'static str {
         match (self, action) {
             (Self::ImageNeverPull(_), _) => "ErrImageNeverPull",
+            (Self::ImageInspect { .. }, _) => "ImageInspectError",
             (Self::Config(_), _) => "CreateContainerConfigError",
             // A variable or a path of the container, rather than a volume.
             (Self::Volume(error), PodAction::CreateContainer { .. }) if matches!(**error, VolumeError::Convert(_)) => {

@@ -127,7 +127,7 @@ impl<E: Engine> Task<E> {
         let local = match self.shared.engine.image_inspect(image.as_str()).await {
             Ok(details) => Some(details),
             Err(error) if error.is_not_found() => None,
-            Err(error) => return Err(self.failed()(error)),
+            Err(error) => return Err(SyncError::ImageInspect { image: image.to_string(), source: error }),
         };
         let details = match (policy, local) {
             (PullPolicy::Never | PullPolicy::IfNotPresent, Some(local)) => {
@@ -155,7 +155,7 @@ impl<E: Engine> Task<E> {
         let credentials = self.credentials(image).await?;
         self.pull_as(image, &credentials).await.map_err(self.failed())?;
         let details = self.shared.engine.image_inspect(image.as_str()).await.map_err(self.failed())?;
-        self.journal().pulled(image, self.shared.clock.now().since(began));
+        self.journal().pulled(image, self.shared.clock.now().since(began), details.size);
         Ok(details)
     }
 

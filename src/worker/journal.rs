@@ -15,7 +15,7 @@ use crate::{
     time::Timestamp,
 };
 use std::time::Duration;
-use tracing::{field::display, info};
+use tracing::{field::display, info, warn};
 
 /// Whom something happens to.
 #[derive(Clone, Copy)]
@@ -157,8 +157,12 @@ impl<'a> Subject<'a> {
     }
 
     /// Says that a pull has succeeded.
-    pub(super) fn pulled(&self, image: &'a ImageRef, took: Duration) {
-        let message = format!("Successfully pulled image \"{image}\" in {:.3}s", took.as_secs_f64());
+    pub(super) fn pulled(&self, image: &'a ImageRef, took: Duration, size: u64) {
+        // Nothing queues here: the pull is all there is to wait for.
+        let took = format!("{:.3}s", took.as_secs_f64());
+        let message = format!(
+            "Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: {size} bytes."
+        );
         self.of_image(self.normal(reason::PULLED, message), image);
     }
 
@@ -189,6 +193,12 @@ impl<'a> Subject<'a> {
         }
     }
 
+    /// Says that a pod is built again, as its sandbox is gone.
+    pub(super) fn sandbox_changed(&self) {
+        let message = "Pod sandbox changed, it will be killed and re-created.";
+        self.events.record(self.normal(reason::SANDBOX_CHANGED, message));
+    }
+
     /// Says what is new between two observations: what ended. `is_over` tells of an incarnation whose sandbox
     /// is let go on purpose.
     pub(super) fn changes(&self, before: &ObservedPod, after: &ObservedPod, is_over: &dyn Fn(&PodUid) -> bool) {
@@ -208,10 +218,7 @@ impl<'a> Subject<'a> {
             for sandbox in incarnation.sandboxes.iter().filter(|s| s.state.is_exited()) {
                 let was = old.and_then(|o| o.sandboxes.iter().find(|s| s.id == sandbox.id)).map(|s| &s.state);
                 if was.is_some_and(ContainerState::may_run) && !is_over(&incarnation.uid) {
-                    let message = "Pod sandbox changed, it will be killed and re-created.";
-                    let changed =
-                        Happening::warning(self.key, Some(&incarnation.uid), reason::SANDBOX_CHANGED, message);
-                    self.events.record(changed.instance(Some(sandbox.id.as_str())).line("the pod's sandbox ended"));
+                    warn!(pod = %self.key, uid = %incarnation.uid, container_id = %sandbox.id, "the pod's sandbox ended");
                 }
             }
         }
@@ -235,6 +242,12 @@ impl<'a> Subject<'a> {
                     let text = if event == reason::FAILED { format!("Error: {message}") } else { message.clone() };
                     let line = format!("{word}: {message}; waiting until that is declared");
                     self.events.record(self.warning(event, text).of(name, self.kind(name)).line(line));
+                }
+                WaitingReason::Failed { reason: "ErrImagePull", .. } => {
+                    if let Some(container) = self.pod.and_then(|pod| pod.container(name)) {
+                        let message = format!("Back-off pulling image \"{}\"", container.image);
+                        self.events.record(self.normal(reason::BACK_OFF, message).of(name, container.kind));
+                    }
                 }
                 WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_) => {}
                 WaitingReason::CrashLoopBackOff { .. }
@@ -284,3 +297,6 @@ impl<'a> Subject<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     engine::{Engine, EngineAction, EngineState},
     plan::{
-        Desired, Hold, ImageStates, InFlight, LastResults, PodPlan, StopReason, SyncInput, Target, compute_pod_actions,
-        incumbent,
+        Attempts, Desired, Hold, ImageStates, InFlight, LastResults, PodPlan, StopReason, SyncInput, Target,
+        compute_pod_actions, incumbent,
     },
     pod::{AppliedPod, ContainerId, Pod, PodKey, PodUid},
     probe, report,
@@ -90,6 +90,7 @@ pub struct PodWorker<E: Engine> {
     view: View,
     desired: Desired,
     hold: Hold,
+    attempts: Attempts,
     images: ImageStates,
     in_flight: InFlight,
     results: LastResults,
@@ -152,6 +153,7 @@ impl<E: Engine> PodWorker<E> {
             view,
             desired: Desired::Leave,
             hold: Hold::default(),
+            attempts: Attempts::new(),
             images: ImageStates::new(),
             in_flight: InFlight::new(),
             results: LastResults::new(),
@@ -294,12 +296,25 @@ impl<E: Engine> PodWorker<E> {
                 let done = self.plan.finished || self.plan.deadline_exceeded;
                 let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
                 self.journal(None, None).changes(&before, self.view.pod(), &is_over);
+                self.note_attempts();
                 self.adopt_applied();
                 self.end_left_behind().await;
             }
             Err(error) => {
                 debug!(pod = %self.key, "the pod can not be looked at: {}", report(&error));
                 self.pause();
+            }
+        }
+    }
+
+    /// Restart counts go on though somebody removes the records that have them.
+    fn note_attempts(&mut self) {
+        let pod = self.view.pod();
+        self.attempts.retain(|(uid, _), _| pod.incarnation(uid).is_some());
+        for incarnation in &pod.incarnations {
+            for container in &incarnation.containers {
+                let seen = self.attempts.entry((incarnation.uid.clone(), container.name.clone())).or_default();
+                *seen = container.attempt.max(*seen);
             }
         }
     }
@@ -421,6 +436,7 @@ impl<E: Engine> PodWorker<E> {
             now: self.shared.clock.now(),
             desired: &self.desired,
             observed: self.view.pod(),
+            attempts: &self.attempts,
             images: &self.images,
             volumes: &self.volumes,
             in_flight: &self.in_flight,

@@ -124,10 +124,16 @@ fn scalars() -> Vec<Value> {
     all
 }
 
+/// Files that were worth keeping as beginnings, at most, and how long each may be.
+const KEPT: usize = 3_000;
+const LONGEST_KEPT: usize = 16 << 10;
+
 /// Makes new files of old ones.
 pub struct Mutator {
-    /// The files it begins with.
-    pub seeds: Vec<Vec<u8>>,
+    /// What it makes new files of: those it began with, then what was worth keeping of its own.
+    seeds: Vec<Vec<u8>>,
+    /// How many of them it began with.
+    own: usize,
     keys: Vec<String>,
     scalars: Vec<Value>,
 }
@@ -148,12 +154,27 @@ impl Mutator {
         }
         keys.sort();
         keys.dedup();
-        Self { seeds, keys, scalars: scalars() }
+        Self { own: seeds.len(), seeds, keys, scalars: scalars() }
+    }
+
+    /// The files it began with.
+    pub fn beginnings(&self) -> &[Vec<u8>] {
+        &self.seeds[..self.own]
+    }
+
+    /// Goes on from this file, too. A long one would make all that follow slow.
+    pub fn keep(&mut self, bytes: Vec<u8>) {
+        if self.seeds.len() < KEPT && bytes.len() <= LONGEST_KEPT {
+            self.seeds.push(bytes);
+        }
     }
 
     /// Another file.
     pub fn next(&self, random: &mut Random) -> Vec<u8> {
-        let mut bytes = random.pick(&self.seeds).clone();
+        // Nearly all that is made of what was made before is refused: half are made of good manifests, so that
+        // what is taken is judged to its end as well.
+        let from = if random.one_in(2) { self.beginnings() } else { &self.seeds };
+        let mut bytes = random.pick(from).clone();
         if random.below(3) > 0
             && let Some(changed) = self.by_structure(&bytes, random)
         {

@@ -78,6 +78,14 @@ async fn liveness_restarts_and_readiness_does_not() {
     node.declare("web.yaml", &pod.manifest(&node));
     let (first, sandbox) = (node.runs("web", "a").await, node.runs("web", "POD").await);
     node.said("Readiness probe failed").await;
+    for ready in [false, true, false] {
+        if ready {
+            fs::write(node.path("ready"), "").unwrap();
+        } else {
+            drop(fs::remove_file(node.path("ready")));
+        }
+        node.shows("web", if ready { "1/1 Running new" } else { "0/1 Running new" }).await;
+    }
     assert_eq!(node.runs("web", "a").await, first, "readiness restarts nothing");
     fs::remove_file(node.path("alive")).unwrap();
     node.said("Liveness probe failed").await;

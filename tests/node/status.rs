@@ -4,7 +4,10 @@ use crate::{
     node::{Node, server_pod},
     support::eventually,
 };
-use k8s_openapi::{api::core::v1::Pod, apimachinery::pkg::apis::meta::v1::ObjectMeta};
+use k8s_openapi::{
+    api::core::v1::{self as api, Pod},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use std::{
     os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
@@ -176,6 +179,34 @@ async fn pods_in_trouble_say_so() {
     assert!(waiting.message.unwrap().contains("restarting failed container=server pod=loop-n1_default("));
     let events = node.ask("events --for pod/loop --types=Warning").out;
     assert!(events.contains("Back-off restarting failed container server in pod loop-n1_default("), "{events}");
+
+    // What was written to terminationMessagePath, at most 4096 bytes; the log stands for it only when asked to.
+    let words = |name: &str, fields: &str, script: &str| {
+        format!("  - {{name: {name}, image: 'kl-test/busybox:1', command: [sh, -c, '{script}']{fields}}}\n")
+    };
+    let pod = |name: &str, containers: [String; 2]| {
+        let containers = containers.concat();
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never\n  containers:\n{containers}"
+        )
+    };
+    let (own_path, from_log) =
+        (", terminationMessagePath: /tmp/last", ", terminationMessagePolicy: FallbackToLogsOnError");
+    let long = "head -c 5000 /dev/zero | tr \"\\0\" x >/dev/termination-log";
+    node.declare(
+        "said.yaml",
+        &pod(
+            "said",
+            [words("a", own_path, "echo log; echo own >/tmp/last; exit 3"), words("b", "", "echo log; exit 3")],
+        ),
+    );
+    node.declare("long.yaml", &pod("long", [words("a", from_log, "echo log"), words("b", from_log, long)]));
+    for (name, expected) in [("said", [Some(4), None]), ("long", [None, Some(4096)])] {
+        let ended = |status: api::ContainerStatus| Some(status.state?.terminated?.message.map(|text| text.len()));
+        let both = || async { node.pod(name).status?.container_statuses?.into_iter().map(ended).collect() };
+        let said: Vec<Option<usize>> = eventually("both have ended", both).await;
+        assert_eq!(said, expected, "{name}");
+    }
 
     // An edit that can not be applied leaves the old pod as it is, and says so.
     node.declare("web.yaml", &server_pod("web", "", "", ""));

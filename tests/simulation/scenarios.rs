@@ -141,6 +141,45 @@ fn of_probes_and_hooks() -> Vec<Scenario> {
             ],
         ),
         scenario(
+            "an edit gives a postStart to what runs",
+            vec![
+                Put("web", vec![PodDef::new("web", &[app("app")])]),
+                Settle,
+                Answers("web", "app", Asked::PostStart, vec![fails, fails]),
+                Put("web", vec![PodDef::new("web", &[app("app")]).with(edited(|c| c.asks.post_start = true))]),
+                Pass(60),
+                Check("it is for the next start", |node| {
+                    node.container("web", "app").is_some_and(|c| c.name.ends_with("_0"))
+                }),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a sidecar's liveness probe fails",
+            vec![
+                Answers("web", "side", liveness, vec![passes, fails, fails]),
+                Put("web", vec![PodDef::new("web", &[asked(&sidecar("side")), app("app")])]),
+                Pass(60),
+                Check("it alone was started again", |node| {
+                    let is = |name, suffix| node.container("web", name).is_some_and(|c| c.name.ends_with(suffix));
+                    is("side", "_1") && is("app", "_0")
+                }),
+                Settle,
+            ],
+        ),
+        scenario(
+            "a preStop that fails",
+            vec![
+                Answers("web", "app", Asked::PreStop, vec![fails]),
+                Put("web", vec![web().with(|p| p.grace = 60)]),
+                Settle,
+                Delete("web"),
+                Pass(5),
+                Check("the signal has not waited for the grace", |node| live(node) == 0),
+                Settle,
+            ],
+        ),
+        scenario(
             "removal while a postStart hangs",
             vec![
                 Answers("web", "app", Asked::PostStart, vec![Answer::Hangs]),

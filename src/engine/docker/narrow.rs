@@ -231,6 +231,7 @@ pub(super) fn image(answer: models::ImageInspect) -> Result<ImageDetails, String
     volumes.sort();
     Ok(ImageDetails {
         id: required(answer.id, "id")?,
+        size: answer.size.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
         user: config.user.unwrap_or_default(),
         volumes,
         stop_signal: config.stop_signal.filter(|signal| !signal.is_empty()),

@@ -152,7 +152,9 @@ impl Images {
             let mut volumes: Vec<String> = parsed.config.volumes.into_keys().collect();
             volumes.sort();
             let (user, stop_signal) = (parsed.config.user, parsed.config.stop_signal);
-            let image = ImageDetails { id: digest(config), user, volumes, stop_signal };
+            let layers = entry.layers.iter().filter_map(|layer| files.get(layer.as_str()));
+            let size = layers.map(|layer| u64::try_from(layer.len()).unwrap_or(u64::MAX)).sum();
+            let image = ImageDetails { id: digest(config), size, user, volumes, stop_signal };
             loaded.extend(entry.repo_tags.first().cloned().or_else(|| Some(image.id.clone())));
             self.by_id.insert(image.id.clone(), image.clone());
             for layer in entry.layers.iter().filter_map(|layer| files.get(layer.as_str())) {

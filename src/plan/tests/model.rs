@@ -118,6 +118,7 @@ impl World {
             now,
             desired: &self.desired,
             observed: &self.view,
+            attempts: &Attempts::new(),
             images: &self.images,
             volumes: &self.volumes,
             in_flight: &self.in_flight,

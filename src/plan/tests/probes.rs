@@ -263,6 +263,16 @@ fn sidecars_are_started_when_they_say_so_and_run_pre_stop_at_once() {
                  log waits: PodInitializing",
             ),
             (
+                "one that fails its probe ends alone, and comes back though the pod's policy is Never",
+                |r| {
+                    r.restart_policy("Never");
+                    verdict(r, "mesh-0", ProbeKind::Startup, ProbeVerdict::Failure);
+                },
+                "RunPreStop mesh mesh-0
+                 ends mesh-0 +30s, FailedProbe { kind: Startup, of: Sidecar, then: Restart }
+                 wake +30s",
+            ),
+            (
                 "an end begins with its preStop, its signal waits",
                 |r| r.desired = Some(remove()),
                 "StopContainer log log-0, 30s, PodRemoved

@@ -308,6 +308,26 @@ fn tombstones() {
                  app waits: ContainerCreating",
             ),
             (
+                "the records were removed, and the count goes on all the same",
+                |r| {
+                    r.forget("app");
+                    r.know(&["app:1"]);
+                    r.attempts.insert(("a".into(), "app".into()), Attempt(5));
+                },
+                "CreateContainer a app #6 in a-sb0, no back-off
+                 app waits: ContainerCreating",
+            ),
+            (
+                "as it does when an older record is left",
+                |r| {
+                    r.container("app").state = exited(1, 5, 100);
+                    r.know(&["app:1"]);
+                    r.attempts.insert(("a".into(), "app".into()), Attempt(5));
+                },
+                "CreateContainer a app #6 in a-sb0, back-off 0ns
+                 app waits: ContainerCreating",
+            ),
+            (
                 "one that was made and never started is no tombstone",
                 |r| {
                     let pod = resolve(&r.written);
@@ -453,6 +473,17 @@ fn a_containers_own_policy_and_rules() {
                     r.container("app").state = exited(42, 5, 1);
                 },
                 AGAIN,
+            ),
+            (
+                "a code that a rule names, of one that we ended for its failed probe",
+                |r| {
+                    own_policy(r, "app", "Never", &[137]);
+                    let (kind, of, then) = (crate::pod::ProbeKind::Liveness, ContainerKind::App, Then::Nothing);
+                    r.ends("app-0", ago(1), StopReason::FailedProbe { kind, of, then });
+                    r.endings.get_mut(&ContainerId::new("app-0")).unwrap().progress = EndingProgress::Over;
+                    r.container("app").state = exited(137, 5, 1);
+                },
+                "",
             ),
             (
                 "a code that no rule names",

@@ -25,6 +25,18 @@ fn a_node_shutdown_ends_processes_and_keeps_all_else() {
                  StopContainer log log-0, 7s, NodeShutdown",
             ),
             (
+                "preStop comes first, within what the shutdown leaves",
+                |r| {
+                    let hook: api::Lifecycle = serde_yaml::from_str("preStop: {exec: {command: [bye]}}").unwrap();
+                    r.edit("app").lifecycle = Some(hook);
+                    r.incarnation().applied = AppliedPod::Known(resolve(&r.written));
+                },
+                "RunPreStop app app-0
+                 StopContainer log log-0, 20s, NodeShutdown
+                 ends app-0 +20s, NodeShutdown
+                 wake +20s",
+            ),
+            (
                 "one has ended and is not started again",
                 |r| {
                     r.container("app").state = exited(0, 60, 1);

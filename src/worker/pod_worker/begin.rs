@@ -22,6 +22,16 @@ impl<E: Engine> PodWorker<E> {
         if matches!(action, PodAction::CreateSandbox { .. }) {
             self.volumes.insert(uid.clone());
         }
+        if let PodAction::StartContainer { name, id, .. } = &action {
+            let container = pod.as_ref().and_then(|pod| pod.container(name));
+            self.asking.starting(id, container.is_some_and(|c| c.post_start().is_some()));
+        }
+        if matches!(action, PodAction::CreateSandbox { .. })
+            && self.view.pod().incarnation(&uid).is_some()
+            && !self.results.contains_key(&action.target())
+        {
+            self.journal(Some(&uid), pod.as_ref()).sandbox_changed();
+        }
         self.supersede(&action);
         debug!(pod = %self.key, %uid, action = action.verb(), "begun");
         let target = action.target();
@@ -50,10 +60,6 @@ impl<E: Engine> PodWorker<E> {
     /// again with an earlier end, which goes on in the engine.
     fn supersede(&mut self, action: &PodAction) {
         let superseded = match action {
-            PodAction::StartContainer { id, .. } => {
-                self.asking.starting(id);
-                return;
-            }
             PodAction::RunPreStop { id, .. } => vec![Target::PostStart(id.clone())],
             PodAction::StopContainer { id, .. } => {
                 vec![Target::PostStart(id.clone()), Target::PreStop(id.clone()), Target::Instance(id.clone())]
