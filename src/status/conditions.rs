@@ -19,6 +19,9 @@ const INITIALIZED: &str = "Initialized";
 const CONTAINERS_READY: &str = "ContainersReady";
 /// The pod was ended for the sake of something else: here, a shutdown of the node.
 const DISRUPTION_TARGET: &str = "DisruptionTarget";
+/// A container runs with values from before a ConfigMap or Secret changed. Not the kubelet's: it says nothing of
+/// that.
+const ENVIRONMENT_STALE: &str = "kubelet-lite.io/EnvironmentStale";
 /// The pod can do its work.
 pub const READY: &str = "Ready";
 
@@ -51,7 +54,7 @@ impl Conditions {
             let since = match before.and_then(|before| before.0.iter().find(|c| c.kind == kind)) {
                 Some(old) if old.is_true == is_true => old.since,
                 Some(_) => now,
-                None if kind == DISRUPTION_TARGET => now,
+                None if [DISRUPTION_TARGET, ENVIRONMENT_STALE].contains(&kind) => now,
                 None => seen_first(picture, kind, is_true).min(now),
             };
             Condition { kind, is_true, since }
@@ -97,7 +100,7 @@ fn seen_first(picture: &PodPicture, kind: &str, is_true: bool) -> jiff::Timestam
     told.unwrap_or(picture.created).max(picture.created)
 }
 
-/// All five, in the kubelet's order, and what a shutdown of the node adds.
+/// All five, in the kubelet's order, and what a shutdown of the node and a stale environment add.
 fn answers(picture: &PodPicture) -> Vec<Answer> {
     let readings = readings(picture);
     let phase = phase(picture, &readings);
@@ -116,6 +119,18 @@ fn answers(picture: &PodPicture) -> Vec<Answer> {
             is_true: true,
             reason: Some("TerminationByKubelet"),
             message: NODE_SHUTDOWN.to_owned(),
+        });
+    }
+    if !picture.stale.is_empty() {
+        let names: Vec<&str> = picture.stale.iter().map(|name| name.as_str()).collect();
+        answers.push(Answer {
+            kind: ENVIRONMENT_STALE,
+            is_true: true,
+            reason: Some("ObjectChanged"),
+            message: format!(
+                "containers with an environment from before a ConfigMap or Secret changed: [{}]",
+                names.join(" ")
+            ),
         });
     }
     answers

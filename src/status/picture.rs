@@ -40,6 +40,8 @@ pub struct PodPicture {
     pub deadline_exceeded: bool,
     /// It was ended since the node shuts down; the next boot starts it again.
     pub node_shutdown: bool,
+    /// Containers that run with values from before a ConfigMap or Secret changed.
+    pub stale: BTreeSet<ContainerName>,
     /// `status.message`.
     pub message: Option<String>,
     /// `status.conditions`, with the moments at which they changed.
@@ -118,6 +120,7 @@ impl PartialEq for PodPicture {
             finished,
             deadline_exceeded,
             node_shutdown,
+            stale,
             message,
             conditions,
         } = self;
@@ -128,7 +131,7 @@ impl PartialEq for PodPicture {
         same_manifest
             && (key, uid, created, ending) == (&other.key, &other.uid, &other.created, &other.ending)
             && (finished, deadline_exceeded) == (&other.finished, &other.deadline_exceeded)
-            && *node_shutdown == other.node_shutdown
+            && (node_shutdown, stale) == (&other.node_shutdown, &other.stale)
             && (sandboxes, containers, lost) == (&other.sandboxes, &other.containers, &other.lost)
             && (waiting, probes, hooks, message) == (&other.waiting, &other.probes, &other.hooks, &other.message)
             && *conditions == other.conditions

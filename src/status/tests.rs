@@ -45,6 +45,7 @@ fn record(started: Option<i64>, finished: Option<i64>) -> Record {
         image: "made:1".into(),
         image_id: "sha256:image".into(),
         error: String::new(),
+        log_path: String::new(),
     }
 }
 
@@ -80,6 +81,7 @@ impl Stage {
             finished: false,
             deadline_exceeded: false,
             node_shutdown: false,
+            stale: Default::default(),
             message: None,
             conditions: Conditions::default(),
         };
@@ -735,6 +737,21 @@ fn a_pod_that_the_nodes_shutdown_has_ended_has_failed() {
     assert_eq!((disrupted.status.as_str(), disrupted.reason.as_deref()), ("True", Some("TerminationByKubelet")));
     assert_eq!(disrupted.message.as_deref(), Some(NODE_SHUTDOWN));
     assert_eq!(disrupted.last_transition_time, Some(time(wall(60))));
+}
+
+#[test]
+fn a_stale_environment_is_a_condition() {
+    let mut stage = Stage::new(ONE);
+    let stale = |stage: &Stage| {
+        let picture = stage.picture.clone().settled(None, wall(7));
+        let conditions = pod_status(&picture, &node(), &Messages::new()).conditions.unwrap();
+        conditions.into_iter().find(|c| c.type_ == "kubelet-lite.io/EnvironmentStale")
+    };
+    assert_eq!(stale(&stage), None);
+    stage.picture.stale.insert(crate::pod::ContainerName::new("app"));
+    let found = stale(&stage).unwrap();
+    assert_eq!((found.status.as_str(), found.last_transition_time), ("True", Some(time(wall(7)))));
+    assert!(found.message.unwrap().ends_with("changed: [app]"));
 }
 
 #[test]

@@ -50,7 +50,6 @@ impl Known<'_> {
         let finished = self.plan.finished || was(|p| p.finished);
         let mut picture = PodPicture {
             key: self.key.clone(),
-            uid,
             pod: shown.cloned(),
             sandboxes: incarnation.map(|i| i.sandboxes.clone()).unwrap_or_default(),
             containers: incarnation.map(|i| i.containers.clone()).unwrap_or_default(),
@@ -63,8 +62,10 @@ impl Known<'_> {
             finished,
             deadline_exceeded: self.plan.deadline_exceeded || was(|p| p.deadline_exceeded),
             node_shutdown: is_stopped && !finished,
+            stale: wanted.filter(|pod| pod.uid == uid).map(|_| self.plan.stale.clone()).unwrap_or_default(),
             message: None,
             conditions: Conditions::default(),
+            uid,
         };
         let known_since = previous.map(|p| p.created);
         picture.created = known_since.into_iter().chain(picture.oldest_record()).fold(self.now, Ord::min);

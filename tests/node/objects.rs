@@ -79,12 +79,15 @@ async fn an_environment_of_objects_waits_for_them_and_is_told_when_it_is_stale()
     node.start();
     node.said("EnvironmentStale").await;
     assert_eq!(node.runs("env", "see").await, id);
+    let stale = || node.ask("describe pod env").out.contains("kubelet-lite.io/EnvironmentStale");
+    eventually("its status says so", || async { stale().then_some(()) }).await;
 
     // Until the pod says that it should.
     let annotated = env_pod(&out, ", annotations: {kubelet-lite.io/restart-on-change: 'true'}", ENV);
     node.declare("pod.yaml", &annotated);
     let new = node.replaced("env", "see", &id).await;
     sees(&out, &["CFG_host=example.com"]).await;
+    eventually("its status says so no more", || async { (!stale()).then_some(()) }).await;
     assert_eq!(node.runs("env", "POD").await, sandbox);
     // What is gone takes nothing along.
     node.withdraw("keys.yaml");

@@ -14,15 +14,15 @@ use std::{
 };
 
 /// What a command has answered.
-struct Answer {
+pub struct Answer {
     code: i32,
-    out: String,
+    pub out: String,
     notes: String,
 }
 
 impl Node {
     /// `kubelet-lite …` with the address of this node's daemon.
-    fn ask(&self, words: &str) -> Answer {
+    pub fn ask(&self, words: &str) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_kubelet-lite"))
             .args(words.split(' '))
             .arg(format!("--root-dir={}", self.path("root").display()))
