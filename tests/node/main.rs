@@ -14,6 +14,7 @@ mod ending;
 mod engine_away;
 mod examples;
 mod fields;
+mod from_image;
 mod inside;
 mod left_behind;
 mod life;

@@ -142,7 +142,7 @@ async fn resolvers_follow_the_nodes() {
         format!(
             "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{terminationGracePeriodSeconds: 2, {more} \
              volumes: [{{name: out, hostPath: {{path: {}}}}}], containers: [{{name: c, image: 'kl-test/busybox:1', command: \
-             [sh, -c, 'cp /etc/resolv.conf /out/{name}.tmp; mv /out/{name}.tmp /out/{name}; exec sleep 3600'], \
+             [sh, -c, 'cat /etc/resolv.conf > /out/{name}.tmp; busybox mv /out/{name}.tmp /out/{name}; exec sleep 3600'], \
              volumeMounts: [{{name: out, mountPath: /out}}]}}]}}}}",
             out.display()
         )
@@ -185,4 +185,33 @@ async fn resolvers_follow_the_nodes() {
     let own = seen("own").await;
     assert_eq!(servers(&seen("options").await), servers(&own), "the same servers with an option and without");
     assert!(!own.contains(" 127."), "a pod can ask no server on its own address: {own}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_on_the_nodes_network_has_the_nodes_name_and_hosts() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    let pod = |name: &str, more: &str| {
+        format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{terminationGracePeriodSeconds: 2, {more} \
+             hostAliases: [{{ip: 192.0.2.1, hostnames: [alias.example]}}], volumes: [{{name: out, hostPath: {{path: {}, type: \
+             DirectoryOrCreate}}}}], containers: [{{name: c, image: 'kl-test/busybox:1', command: [sh, -c, '(hostname; cat \
+             /etc/hosts) > /out/{name}.tmp; busybox mv /out/{name}.tmp /out/{name}; exec sleep 3600'], volumeMounts: \
+             [{{name: out, mountPath: /out}}]}}]}}}}",
+            out.display()
+        )
+    };
+    let seen = async |name: &str| eventually(name, || async { std::fs::read_to_string(out.join(name)).ok() }).await;
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
+    node.declare("host.yaml", &pod("host", "hostNetwork: true,"));
+    let host = seen("host").await;
+    assert_eq!(host.lines().next(), Some(nix::unistd::gethostname().unwrap().to_str().unwrap()));
+    assert!(host.contains("# Kubernetes-managed hosts file (host network).\n") && host.contains(&hosts), "{host}");
+    assert!(host.contains("192.0.2.1\talias.example\n"), "{host}");
+    node.declare("own.yaml", &pod("own", ""));
+    let own = seen("own").await;
+    let address = node.engine.inspect(&node.runs("own", "POD").await).await.unwrap().ips[0];
+    assert_eq!(own.lines().next(), Some("own-n1"));
+    assert!(own.contains("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"), "{own}");
+    assert!(own.contains(&format!("{address}\town-n1\n")) && own.contains("192.0.2.1\talias.example\n"), "{own}");
 }

@@ -1,7 +1,11 @@
 //! Host ports that several pods want.
 
-use crate::node::Node;
-use std::net::TcpListener;
+use crate::{node::Node, support::eventually};
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream, UdpSocket},
+    time::Duration,
+};
 
 fn with_port(name: &str, port: u16) -> String {
     format!(
@@ -30,4 +34,48 @@ async fn a_pod_waits_for_the_host_port_of_another_and_starts_when_it_is_free() {
     assert!(!node.log().contains("already allocated"), "the engine had to refuse it");
     node.withdraw("first.yaml");
     node.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn host_ports_carry_tcp_and_udp() {
+    let Some(node) = Node::running().await else { return };
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    node.declare(
+        "both.yaml",
+        &format!(
+            "
+apiVersion: v1
+kind: Pod
+metadata: {{name: both}}
+spec:
+  terminationGracePeriodSeconds: 2
+  containers:
+  - name: server
+    image: kl-test/server:1
+    args: [--udp, '8080']
+    ports: [{{containerPort: 8080, hostPort: {tcp}, hostIP: 127.0.0.1}}, {{containerPort: 8080, hostPort: {udp}, hostIP: 127.0.0.1, protocol: UDP}}]
+"
+        ),
+    );
+    let over_tcp = || async {
+        let (mut text, mut stream) = (String::new(), TcpStream::connect(("127.0.0.1", tcp)).ok()?);
+        stream.write_all(b"GET /echo?over-tcp HTTP/1.0\r\n\r\n").ok()?;
+        stream.read_to_string(&mut text).ok()?;
+        text.ends_with("over-tcp").then_some(())
+    };
+    eventually("the port of TCP answers", over_tcp).await;
+    let over_udp = || async {
+        let socket = UdpSocket::bind("127.0.0.1:0").ok()?;
+        socket.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
+        socket.send_to(b"over udp", ("127.0.0.1", udp)).ok()?;
+        let mut answer = [0; 64];
+        let length = socket.recv(&mut answer).ok()?;
+        (answer[..length] == *b"over udp").then_some(())
+    };
+    eventually("the port of UDP answers", over_udp).await;
+    crate::support::say("NOT ASKED over SCTP: no program here speaks it");
+    node.withdraw("both.yaml");
+    node.nothing_left().await;
+    assert!(TcpStream::connect(("127.0.0.1", tcp)).is_err(), "the port goes with the pod");
 }

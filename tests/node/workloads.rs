@@ -101,6 +101,9 @@ async fn a_job_runs_once() {
     })
     .await;
 
+    // Of each the sandbox and the last instance stay.
+    eventually("only records are left", || async { (node.containers().await.len() == 4).then_some(()) }).await;
+
     // Neither a new daemon nor a new engine runs them again.
     node.kill().await;
     node.start();
@@ -111,6 +114,17 @@ async fn a_job_runs_once() {
     assert_eq!((once_runs(), never_runs()), (1, 2));
     let kept: BTreeSet<String> = node.containers().await.into_iter().map(|row| row.id).collect();
     assert!(kept.is_superset(&ids), "records stay");
+
+    // Nor does a reboot, after which the engine comes up first and has ended everything.
+    node.kill().await;
+    node.dockerd.stop().await;
+    node.dockerd.start_again().await;
+    node.start();
+    node.said("all containers of the pod are done").await;
+    node.declare("marker.yaml", &server_pod("marker", "--port, '8081'", "", ""));
+    let again = || async { node.find("marker", "server").await };
+    eventually("the other pod runs again", again).await;
+    assert_eq!((once_runs(), never_runs()), (1, 2));
 
     // Another template is another Job.
     node.declare("jobs.yaml", &once.replace("echo run", "echo again"));

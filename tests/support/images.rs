@@ -59,7 +59,8 @@ fn busybox_with(tag: &str, run: &serde_json::Value) -> ImageArchive {
     busybox_and(tag, run, Vec::new())
 }
 
-fn busybox_and(tag: &str, run: &serde_json::Value, more: Vec<LayerEntry<'_>>) -> ImageArchive {
+/// The busybox image with more files and what `run` says.
+pub fn busybox_and(tag: &str, run: &serde_json::Value, more: Vec<LayerEntry<'_>>) -> ImageArchive {
     let program = fs::read("/bin/busybox").expect("/bin/busybox: install the package busybox-static");
     let links: Vec<String> = APPLETS.iter().map(|name| format!("bin/{name}")).collect();
     let mut layer = vec![

@@ -7,6 +7,7 @@
 //!   beginning), `hang`, or `code:N` for a gRPC status. It knows the services "" and `known`.
 //! - `--garbage N`: answer every connection there with a line of another protocol.
 //! - `--deaf N`: take connections there and never answer.
+//! - `--udp N`: send every datagram that comes there back to its sender.
 //! - `--log FILE`: append a line for every start, signal and exit: `<unix ms> <pid> <word> <detail>`.
 //! - `--on-term exit:CODE | ignore | slow:MILLISECONDS:CODE`: what SIGTERM does (default `exit:0`).
 //! - `--exit-after MILLISECONDS:CODE`: end by itself.
@@ -25,7 +26,7 @@ use std::{
     fmt::Display,
     fs::{File, OpenOptions},
     io::{BufRead, BufReader, Write},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, UdpSocket},
     process::exit,
     sync::{Arc, Mutex},
     thread,
@@ -71,6 +72,15 @@ fn main() {
             let listener = TcpListener::bind(("0.0.0.0", port)).expect("listen");
             thread::spawn(move || talk(&listener, says));
         }
+    }
+    if let Some(port) = port("--udp") {
+        let socket = UdpSocket::bind(("0.0.0.0", port)).expect("bind");
+        thread::spawn(move || {
+            let mut datagram = [0; 1500];
+            while let Ok((length, from)) = socket.recv_from(&mut datagram) {
+                let _ = socket.send_to(&datagram[..length], from);
+            }
+        });
     }
     let memory: Vec<u8> = vec![1; flag("--allocate").map_or(0, |t| t.parse::<usize>().expect("megabytes") << 20)];
     if let Some(text) = flag("--exit-after") {
