@@ -58,6 +58,14 @@ pub(super) fn host_users(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
+pub(super) fn proc_mount(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) == "Unmasked" {
+        let reason = "Kubernetes takes Unmasked only with hostUsers: false, and Docker has no user namespace for a single \
+                      pod; write Default, or privileged: true";
+        found.push(written.verdict(Refused, reason));
+    }
+}
+
 pub(super) fn priority_class(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     let given = written.pod.pointer("/spec/priority").is_some();
     if !text(written).is_empty()

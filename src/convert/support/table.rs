@@ -235,7 +235,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.containers[].securityContext.appArmorProfile.type", APP_ARMOR),
     ("spec.containers[].securityContext.capabilities", OK),
     ("spec.containers[].securityContext.privileged", OK),
-    ("spec.containers[].securityContext.procMount", OK),
+    (
+        "spec.containers[].securityContext.procMount",
+        Depends("Default; Unmasked needs a user namespace for the pod, which Docker has not", checks::proc_mount),
+    ),
     ("spec.containers[].securityContext.readOnlyRootFilesystem", OK),
     ("spec.containers[].securityContext.runAsGroup", OK),
     ("spec.containers[].securityContext.runAsNonRoot", NON_ROOT),
@@ -312,7 +315,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
 
 const POD_RESOURCES: Rule = Always(
     Approximated,
-    "Docker has no limit for several containers together: each without its own has the pod's limit, and an equal share of its requests",
+    "pods have no cgroup of their own: each container without its own limit has the pod's, and an equal share of its requests",
 );
 const CLUSTER_ACCOUNT: Rule = Always(Warned, "there is no API server here, so that no token is mounted");
 const APP_ARMOR: Rule =

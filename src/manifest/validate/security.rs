@@ -57,7 +57,11 @@ pub fn container(context: Option<&api::SecurityContext>, facts: &PodFacts, path:
     let proc_mount = path.field("procMount");
     f.one_of(&proc_mount, context.proc_mount.as_deref(), &["Default", "Unmasked"]);
     if context.proc_mount.as_deref() == Some("Unmasked") && facts.host_users {
-        f.invalid_text(&proc_mount, "Unmasked", "needs hostUsers: false in the pod's spec");
+        f.invalid_text(
+            &proc_mount,
+            "Unmasked",
+            "needs hostUsers: false in the pod's spec, which Docker can not have for one pod; write Default",
+        );
     }
     seccomp(context.seccomp_profile.as_ref(), &path.field("seccompProfile"), f);
     app_armor(context.app_armor_profile.as_ref(), &path.field("appArmorProfile"), f);
