@@ -82,6 +82,10 @@ pub struct Options {
     /// empty for none.
     #[arg(long, value_name = "FILE")]
     pub resolv_conf: Option<String>,
+    /// Where log collectors look for the logs of pods; links by container lie in `containers` beside it
+    /// [default: /var/log/pods; with another --root-dir, logs/pods in it]; empty for no links.
+    #[arg(long, value_name = "DIR")]
+    pub pod_logs_dir: Option<String>,
     /// How many pods may run [default: 110].
     #[arg(long, value_name = "N")]
     pub max_pods: Option<usize>,

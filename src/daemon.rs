@@ -21,7 +21,7 @@ use crate::{
     systemd,
     time::Clock,
     volume,
-    volume::{AppliedStore, VolumeManager},
+    volume::{AppliedStore, LogLinks, VolumeManager},
     worker::{
         Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
     },
@@ -171,6 +171,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
         },
         starts: StartQueue::new(PARALLEL_STARTS),
         sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
+        log_links: settings.pod_logs_dir.as_deref().map(LogLinks::new),
     })
 }
 

@@ -17,6 +17,8 @@ use std::{
 
 /// `--root-dir` when not given.
 pub const ROOT_DIR: &str = "/var/lib/kubelet-lite";
+/// `--pod-logs-dir` when neither it nor `--root-dir` is given.
+pub const POD_LOGS_DIR: &str = "/var/log/pods";
 /// `--docker-endpoint` when not given.
 pub const DOCKER_ENDPOINT: &str = "unix:///var/run/docker.sock";
 /// `--file-check-frequency` when not given.
@@ -53,6 +55,8 @@ pub struct Settings {
     pub network: String,
     /// Resolver configuration of the node; empty for none.
     pub resolv_conf: PathBuf,
+    /// Where links to logs of pods are put; `None` for no links.
+    pub pod_logs_dir: Option<PathBuf>,
     /// Most pods at once.
     pub max_pods: usize,
     /// Most processes of a container; `None` for no limit.
@@ -112,10 +116,10 @@ pub fn settle(
             format!("{docker_endpoint:?} is not a unix socket, as in {DOCKER_ENDPOINT}"),
         ));
     }
+    let root_dir = absolute("--root-dir", options.root_dir.as_deref().unwrap_or(Path::new(ROOT_DIR)))?;
     let settings = Settings {
         pod_manifest_path: absolute("--pod-manifest-path", &pod_manifest_path)?,
         docker_endpoint,
-        root_dir: absolute("--root-dir", options.root_dir.as_deref().unwrap_or(Path::new(ROOT_DIR)))?,
         api_socket: options.api_socket.as_deref().map(|path| absolute("--api-socket", path)).transpose()?,
         node_rules: node::rules(options, file.register_with_taints.clone(), &node_name)?,
         node_name,
@@ -135,6 +139,12 @@ pub fn settle(
             Some("") => PathBuf::new(),
             Some(path) => absolute("--resolv-conf", Path::new(path))?,
         },
+        pod_logs_dir: match options.pod_logs_dir.as_ref().or(file.pod_logs_dir.as_ref()).map(String::as_str) {
+            None if root_dir == Path::new(ROOT_DIR) => Some(POD_LOGS_DIR.into()),
+            None => Some(root_dir.join("logs/pods")),
+            Some("") => None,
+            Some(path) => Some(absolute("--pod-logs-dir", Path::new(path))?),
+        },
         max_pods: options.max_pods.or(file.max_pods).unwrap_or(MAX_PODS),
         pod_max_pids: match options.pod_max_pids.or(file.pod_pids_limit) {
             None | Some(-1) => None,
@@ -153,6 +163,7 @@ pub fn settle(
             .unwrap_or(crate::plan::backoff::MAX_CONTAINER_RESTART_PERIOD),
         field_validation: options.field_validation.unwrap_or_default(),
         shutdown: shutdown_policy(options, &file)?,
+        root_dir,
     };
     Ok((settings, notices))
 }
@@ -230,6 +241,7 @@ struct ConfigFile {
     sync_frequency: Option<Duration>,
     max_pods: Option<usize>,
     resolv_conf: Option<String>,
+    pod_logs_dir: Option<String>,
     seccomp_default: Option<bool>,
     pod_pids_limit: Option<i64>,
     allowed_unsafe_sysctls: Option<Sysctls>,
@@ -268,6 +280,7 @@ impl ConfigFile {
                     file.max_pods = Some(count.ok_or_else(|| refuse(at, "must be a number of pods, as in 110"))?);
                 }
                 "resolvConf" => file.resolv_conf = Some(text_of(&at, value)?.to_owned()),
+                "podLogsDir" => file.pod_logs_dir = Some(text_of(&at, value)?.to_owned()),
                 "seccompDefault" => {
                     file.seccomp_default = Some(value.as_bool().ok_or_else(|| refuse(at, "must be true or false"))?);
                 }
@@ -404,6 +417,21 @@ mod tests {
         let flags = Options { pod_max_pids: Some(-1), allowed_unsafe_sysctls: Some(String::new()), ..options() };
         let (settings, _) = settle(&flags, Some((Path::new("/c.yaml"), text)), "n").unwrap();
         assert_eq!((settings.pod_max_pids, settings.allowed_unsafe_sysctls), (None, Sysctls::default()));
+    }
+
+    #[test]
+    fn links_to_logs_stay_with_another_root_directory() {
+        let settled = |root: Option<&str>, flag: Option<&str>, text: &str| {
+            let flag = flag.map(str::to_owned);
+            let options = Options { root_dir: root.map(Into::into), pod_logs_dir: flag, ..options() };
+            settle(&options, Some((Path::new("/c.yaml"), text)), "n").unwrap().0.pod_logs_dir
+        };
+        let at = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(settled(None, None, ""), at("/var/log/pods"));
+        assert_eq!(settled(None, None, "podLogsDir: /logs"), at("/logs"));
+        assert_eq!(settled(Some("/tmp/x"), None, ""), at("/tmp/x/logs/pods"));
+        assert_eq!(settled(Some("/tmp/x"), Some("/var/log/pods"), "podLogsDir: /logs"), at("/var/log/pods"));
+        assert_eq!(settled(None, Some(""), "podLogsDir: /logs"), None);
     }
 
     #[test]

@@ -99,6 +99,7 @@ impl Daemon {
             policy: NodePolicy::default(),
             starts: StartQueue::new(PARALLEL_STARTS),
             sandbox_image: SandboxImage::Named("pause:1".into()),
+            log_links: None,
         });
         let (snapshots, snapshot) = watch::channel(Arc::new(look(1, manifests)));
         let (summary_tx, summary) = watch::channel(NodeSummary::default());

@@ -144,6 +144,7 @@ fn record(details: &ContainerDetails, image: Option<&str>) -> Arc<Record> {
         image: image.unwrap_or_default().to_owned(),
         image_id: details.image_id.clone(),
         error: details.error.clone(),
+        log_path: details.log_path.clone(),
     })
 }
 

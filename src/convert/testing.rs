@@ -104,6 +104,7 @@ pub fn details(id: &str, body: &crate::engine::ContainerCreateBody, state: Engin
         user: body.user.clone().unwrap_or_default(),
         oom_score_adj: host.oom_score_adj.unwrap_or_default(),
         resolv_conf_path: String::new(),
+        log_path: String::new(),
         execs: Vec::new(),
     }
 }

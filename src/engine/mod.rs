@@ -316,6 +316,8 @@ pub struct ContainerDetails {
     pub oom_score_adj: i64,
     /// Where the engine keeps its `resolv.conf`; empty before its first start.
     pub resolv_conf_path: String,
+    /// The file of its log; empty before its first start, and with a log driver other than json-file.
+    pub log_path: String,
     /// Ids of the commands that were set up in it and have not ended, other people's too.
     pub execs: Vec<String>,
 }

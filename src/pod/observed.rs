@@ -135,6 +135,8 @@ pub struct Record {
     pub image_id: String,
     /// The engine's error of a failed start, else empty.
     pub error: String,
+    /// The file of its log; empty before its first start, and where the engine keeps no such file.
+    pub log_path: String,
 }
 
 /// What an instance does.

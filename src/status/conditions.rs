@@ -6,7 +6,7 @@ use super::{
     phase::phase,
     time,
 };
-use crate::pod::{ContainerKind, ContainerState};
+use crate::pod::{ContainerKind, ContainerName, ContainerState};
 use k8s_openapi::api::core::v1 as api;
 
 /// The pod has a node: always, here.
@@ -122,7 +122,7 @@ fn answers(picture: &PodPicture) -> Vec<Answer> {
         });
     }
     if !picture.stale.is_empty() {
-        let names: Vec<&str> = picture.stale.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = picture.stale.iter().map(ContainerName::as_str).collect();
         answers.push(Answer {
             kind: ENVIRONMENT_STALE,
             is_true: true,

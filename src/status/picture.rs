@@ -5,7 +5,10 @@ use crate::{
     plan::HookStates,
     pod::{ContainerName, ContainerStatus, Pod, PodKey, PodUid, ProbeVerdicts, Sandbox},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// All that the status of one pod is made from, as of one moment. Two are equal only if they share one
 /// copy of the manifest.

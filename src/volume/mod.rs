@@ -6,7 +6,7 @@
 //! labels say that. Everything is synchronous `std::fs`, to be called from blocking tasks, and
 //! idempotent, so that a doubtful effect is simply repeated.
 //!
-//! **Invariant**: nothing outside of `<root-dir>/pods/<uid>/` is ever removed, nor anything that is
+//! **Invariant**: nothing outside of `<root-dir>/pods/<uid>/` is ever removed but links to logs ([`LogLinks`]), nor anything that is
 //! mounted there: it is unmounted first, or else stays.
 
 mod applied;
@@ -15,6 +15,7 @@ mod endings;
 mod error;
 mod host_path;
 mod key;
+mod log_links;
 mod memory;
 mod mount_table;
 mod ownership;
@@ -24,6 +25,7 @@ mod sub_path;
 pub use applied::AppliedStore;
 pub use error::VolumeError;
 pub use key::environment_key;
+pub use log_links::{LogLink, LogLinks};
 
 use crate::{
     convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, ResolvConf, SandboxFacts},

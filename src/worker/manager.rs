@@ -22,6 +22,7 @@ use crate::{
     pod::{ContainerId, ManifestSource, PodKey, PodUid, PortTaken},
     report,
     shutdown::ShutdownPhase,
+    volume::LogLinks,
 };
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{
@@ -418,6 +419,9 @@ impl<E: Engine> PodManager<E> {
                 }
             }
             Err(error) => warn!("leftover directories of pods can not be looked for: {}", report(&error)),
+        }
+        if let Some(Err(error)) = self.shared.log_links.as_ref().map(LogLinks::sweep) {
+            warn!("links to logs of containers that are gone can not be looked for: {error}");
         }
     }
 

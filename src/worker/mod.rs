@@ -16,6 +16,7 @@ mod error;
 mod execute;
 mod facts;
 mod journal;
+mod logs;
 mod lookup;
 pub mod manager;
 mod oom;
@@ -41,7 +42,7 @@ use crate::{
     pod::Objects,
     probe::Handlers,
     time::Clock,
-    volume::{AppliedStore, VolumeManager},
+    volume::{AppliedStore, LogLinks, VolumeManager},
 };
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -74,6 +75,8 @@ pub struct Shared<E> {
     pub handlers: Arc<dyn Handlers>,
     /// Where the sandbox image comes from.
     pub sandbox_image: SandboxImage,
+    /// Where log collectors look for logs; `None` where nobody does.
+    pub log_links: Option<LogLinks>,
 }
 
 /// Where the sandbox image comes from (`--pod-infra-container-image`).

@@ -4,7 +4,7 @@ mod begin;
 mod record;
 
 use super::{
-    Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, lookup::Lookup, picture::Known,
+    Shared, SyncError, asking::Asking, ends::Ends, execute::Done, journal, logs::Logs, lookup::Lookup, picture::Known,
     summary::PodSummary, view::View,
 };
 use crate::{
@@ -111,6 +111,7 @@ pub struct PodWorker<E: Engine> {
     volumes: BTreeSet<PodUid>,
     /// The picture that was published last.
     picture: Option<Published>,
+    logs: Logs,
 }
 
 impl Wish {
@@ -168,6 +169,7 @@ impl<E: Engine> PodWorker<E> {
             uids: BTreeSet::new(),
             volumes,
             picture: None,
+            logs: Logs::default(),
         }
     }
 
@@ -297,6 +299,9 @@ impl<E: Engine> PodWorker<E> {
                 let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
                 self.journal(None, None).changes(&before, self.view.pod(), &is_over);
                 self.note_attempts();
+                if let Some(links) = &self.shared.log_links {
+                    self.logs.follow(links, &self.key, self.view.pod());
+                }
                 self.adopt_applied();
                 self.end_left_behind().await;
             }

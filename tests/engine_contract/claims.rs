@@ -44,7 +44,7 @@ pub async fn a_created_container_is_listed_and_inspected<E: Engine + Clone>(stag
     assert_eq!((by_id.state, by_id.exit_code, by_id.pid), (EngineState::Created, 0, 0));
     assert_eq!((by_id.started_at, by_id.finished_at), (None, None));
     assert!(by_id.created_at.is_some() && by_id.ips.is_empty() && by_id.error.is_empty());
-    assert!(by_id.resolv_conf_path.is_empty());
+    assert!(by_id.resolv_conf_path.is_empty() && by_id.log_path.is_empty());
     assert_eq!(by_id.labels.into_iter().collect::<HashMap<_, _>>(), stage.body(Program::Polite).labels.unwrap());
     assert_eq!(by_id.image_id, stage.engine.image_inspect(IMAGE).await.unwrap().id);
     assert_eq!(first.len(), 64);
@@ -92,6 +92,7 @@ pub async fn a_started_container_runs<E: Engine + Clone>(stage: Stage<E>) {
     assert!(seen.pid > 0 && seen.started_at >= seen.created_at && seen.started_at.is_some());
     assert_eq!(seen.ips.len(), 1);
     assert!(seen.resolv_conf_path.ends_with("/resolv.conf"));
+    assert!(seen.log_path.ends_with(&format!("/{0}/{0}-json.log", seen.id)), "{}", seen.log_path);
     stage.engine.start(&id).await.unwrap();
     assert_eq!(stage.inspect(&id).await, seen);
 }

@@ -44,6 +44,7 @@ fn shared(node: &Node) -> Shared<DockerEngine> {
         policy: NodePolicy::default(),
         starts: StartQueue::new(PARALLEL_STARTS),
         sandbox_image: SandboxImage::BuiltIn,
+        log_links: None,
     }
 }
 

@@ -23,7 +23,11 @@ async fn containers_directory(node: &Node, container: &str) -> PathBuf {
 /// The pattern of many tutorials, `extensions/v1beta1` and all, with the collector that Debian has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
-    let Some(node) = Node::running().await else { return };
+    let Some(node) = Node::new().await else { return };
+    let logs = node.path("logs");
+    fs::create_dir_all(&logs).unwrap();
+    let node = node.flag(format!("--pod-logs-dir={}", logs.join("pods").display()));
+    node.start();
     let packages = debian::unpack(&["rsyslog", "libestr0", "libfastjson4"]);
     let mut files = debian::Files::default();
     packages.linked("/usr/sbin/rsyslogd", &mut files);
@@ -31,9 +35,12 @@ async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
     packages.linked("/usr/lib/x86_64-linux-gnu/rsyslog/lmnet.so", &mut files);
     files.text(
         "/etc/rsyslog.conf",
-        "module(load=\"imfile\" mode=\"polling\" pollingInterval=\"1\")\n\
-         input(type=\"imfile\" File=\"/var/lib/docker/containers/*/*-json.log\" Tag=\"container\")\n\
-         action(type=\"omfile\" file=\"/var/log/collected\")\n",
+        &format!(
+            "module(load=\"imfile\" mode=\"polling\" pollingInterval=\"1\")\n\
+             input(type=\"imfile\" File=\"{0}/containers/talker-*_default_talk-*.log\" Tag=\"container\")\n\
+             action(type=\"omfile\" file=\"{0}/collected\")\n",
+            logs.display()
+        ),
     );
     let run = json!({ "Entrypoint": ["/usr/sbin/rsyslogd", "-n", "-f", "/etc/rsyslog.conf", "-i", "/tmp/pid"] });
     node.engine.image_load(files.image("kl-test/collector:1", &run).bytes).await.unwrap();
@@ -45,8 +52,6 @@ async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
     );
     let talker = node.runs("talker", "talk").await;
     let containers = containers_directory(&node, &talker).await;
-    let logs = node.path("var-log");
-    fs::create_dir_all(&logs).unwrap();
     node.declare(
         "fluentd.yaml",
         &format!(
@@ -74,14 +79,14 @@ spec:
           limits: {{memory: 200Mi}}
           requests: {{cpu: 100m, memory: 200Mi}}
         volumeMounts:
-        - {{name: varlog, mountPath: /var/log}}
-        - {{name: varlibdockercontainers, mountPath: /var/lib/docker/containers, readOnly: true}}
+        - {{name: varlog, mountPath: {0}}}
+        - {{name: varlibdockercontainers, mountPath: {1}, readOnly: true}}
       terminationGracePeriodSeconds: 5
       volumes:
       - name: varlog
-        hostPath: {{path: {}}}
+        hostPath: {{path: {0}}}
       - name: varlibdockercontainers
-        hostPath: {{path: {}}}
+        hostPath: {{path: {1}}}
 ",
             logs.display(),
             containers.display()
@@ -96,6 +101,8 @@ spec:
     node.withdraw("talker.yaml");
     node.nothing_left().await;
     assert!(logs.join("collected").exists(), "what a host path holds is the host's");
+    let left = |name: &str| fs::read_dir(logs.join(name)).unwrap().count();
+    eventually("no link is left", || async { (left("pods") + left("containers") == 0).then_some(()) }).await;
 }
 
 fn get(port: u16, path: &str) -> Option<String> {

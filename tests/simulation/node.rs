@@ -164,6 +164,7 @@ impl Node {
             starts: StartQueue::new(PARALLEL_STARTS),
             handlers: Arc::new(self.answers.clone()),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
+            log_links: None,
         };
         let mut watcher = Watcher::default();
         let (snapshot, snapshots) = watch::channel(Arc::new(watcher.look(&self.directory)));

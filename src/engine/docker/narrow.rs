@@ -83,6 +83,8 @@ struct Inspected {
     #[serde(default)]
     resolv_conf_path: String,
     #[serde(default)]
+    log_path: String,
+    #[serde(default)]
     config: Config,
     #[serde(default)]
     host_config: HostConfig,
@@ -201,6 +203,7 @@ pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
         user: answer.config.user,
         oom_score_adj: answer.host_config.oom_score_adj,
         resolv_conf_path: answer.resolv_conf_path,
+        log_path: answer.log_path,
         execs: answer.execs.unwrap_or_default(),
     })
 }

@@ -133,6 +133,10 @@ impl Container {
                 0 => String::new(),
                 _ => format!("/var/lib/docker/containers/{}/resolv.conf", self.id),
             },
+            log_path: match self.run {
+                0 => String::new(),
+                _ => format!("/var/lib/docker/containers/{0}/{0}-json.log", self.id),
+            },
             // The world knows them.
             execs: Vec::new(),
         }
