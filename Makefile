@@ -62,8 +62,15 @@ run: ## the daemon over the examples, on this machine's Docker Engine or on a pr
 demo: ## the same, playing a story through by itself; fails if anything is not as it should be
 	@$(MAKE) run DEMO=auto </dev/null
 
+.PHONY: test-demo
+test-demo: ## two runs of it at once, ended by Ctrl-C: nothing is left
+	@$(deps) $(build_deps) $(demo_deps) $(engine_deps)
+	@$(CARGO) build --locked
+	$(call step,two runs of the demo at once)
+	KUBELET_LITE=$(TARGET)/debug/kubelet-lite packaging/demo/test.sh
+
 .PHONY: test
-test: deps lint doc doctest demo test-sim test-all test-deb ## everything CI runs; installs what it lacks
+test: deps lint doc doctest demo test-demo test-sim test-all test-deb ## everything CI runs; installs what it lacks
 
 .PHONY: deps
 deps: ## install what tests need and this machine lacks (Debian packages; rustfmt and clippy)

@@ -9,9 +9,13 @@ use kubelet_lite::engine::{ContainerCreateBody, Engine, EngineState};
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_killed_or_removed_comes_back() {
     let Some(node) = Node::running().await else { return };
-    node.declare("web.yaml", &server_pod("web", "", "", ""));
+    let mount = "    volumeMounts: [{name: data, mountPath: /data}]\n";
+    node.declare("web.yaml", &server_pod("web", "", mount, "  volumes: [{name: data, emptyDir: {}}]\n"));
     let mut server = node.runs("web", "server").await;
     let sandbox = node.runs("web", "POD").await;
+    let uid = node.pod_uid(&sandbox).await;
+    let kept = node.path(&format!("root/pods/{uid}/volumes/kubernetes.io~empty-dir/data/kept"));
+    std::fs::write(&kept, "").unwrap();
 
     node.engine.kill(&server, "SIGKILL").await.unwrap();
     server = node.replaced("web", "server", &server).await;
@@ -28,6 +32,8 @@ async fn what_is_killed_or_removed_comes_back() {
     server = node.replaced("web", "server", &server).await;
     let details = node.engine.inspect(&server).await.unwrap();
     assert_eq!(details.network_mode, format!("container:{third}"));
+    assert_eq!(node.pod_uid(&third).await, uid, "it is the same pod");
+    assert!(kept.exists(), "with what it had in its emptyDir");
     node.withdraw("web.yaml");
     node.nothing_left().await;
 }

@@ -42,6 +42,31 @@ async fn without_live_restore_pods_come_back_whole() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_a_boot_pods_run_as_before_also_those_of_a_file_that_is_refused_now() {
+    let Some(node) = Node::running().await else { return };
+    let mount = "    volumeMounts: [{name: data, mountPath: /data}]\n";
+    let good = server_pod("web", "", mount, "  volumes: [{name: data, emptyDir: {}}]\n");
+    node.declare("web.yaml", &good);
+    let id = node.runs("web", "server").await;
+    let uid = node.pod_uid(&id).await;
+    let kept = node.path(&format!("root/pods/{uid}/volumes/kubernetes.io~empty-dir/data/kept"));
+    std::fs::write(&kept, "").unwrap();
+    node.kill().await;
+    node.dockerd.kill().await;
+    node.declare("web.yaml", &good.replace("image:", "imagee:"));
+    node.dockerd.start_again().await;
+    node.start();
+    node.said("manifest refused; what it declared before stays").await;
+    let again = node.replaced("web", "server", &id).await;
+    assert_eq!(node.pod_uid(&again).await, uid);
+    assert!(node.restart_count(&again).await > 0, "its records count on");
+    assert!(kept.exists(), "its emptyDir is there");
+    node.declare("web.yaml", &good);
+    node.withdraw("web.yaml");
+    node.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn with_live_restore_nothing_is_restarted() {
     let Some(node) = Node::with(DockerdOptions { live_restore: true, ..DockerdOptions::default() }).await else {
         return;

@@ -5,7 +5,7 @@ use crate::{
     support::eventually,
 };
 use kubelet_lite::engine::{Engine, EngineState};
-use std::{fs, time::Duration};
+use std::{collections::BTreeSet, fs, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The body of `GET /path` at a port of the loopback address.
@@ -226,6 +226,25 @@ async fn restart_policies_are_kept() {
     assert!(finished().await.is_some(), "what is done is not done again");
     node.withdraw("once.yaml");
     node.withdraw("never.yaml");
+    node.withdraw("web.yaml");
+    node.nothing_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn under_another_name_of_the_node_all_pods_are_others() {
+    let Some(node) = Node::running().await else { return };
+    node.declare("web.yaml", &server_pod("web", "", "", ""));
+    let old = node.runs("web", "server").await;
+    node.kill().await;
+    let node = node.named("n2");
+    node.start();
+    node.said("the pod is of a node of another name, and this one is n2").await;
+    eventually("the pod runs under its new name, and the old one is gone", || async {
+        let rows = node.containers().await;
+        let names: BTreeSet<&str> = rows.iter().map(|row| row.labels["io.kubernetes.pod.name"].as_str()).collect();
+        (names == BTreeSet::from(["web-n2"]) && rows.iter().all(|row| row.id != old)).then_some(())
+    })
+    .await;
     node.withdraw("web.yaml");
     node.nothing_left().await;
 }

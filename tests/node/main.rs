@@ -6,6 +6,7 @@
 // Stories and their helpers are not themselves test functions, where these would be allowed.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alone;
 mod asked;
 mod by_hand;
 mod corpus;

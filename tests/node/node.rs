@@ -28,6 +28,7 @@ pub struct Node {
     pub dockerd: PrivateDockerd,
     pub engine: DockerEngine,
     home: PathBuf,
+    name: &'static str,
     flags: Vec<String>,
     daemon: Mutex<Option<Child>>,
     /// Where in the log the present daemon begins.
@@ -64,6 +65,7 @@ impl Node {
             dockerd,
             engine,
             home,
+            name: NODE,
             flags: Vec::new(),
             daemon: Mutex::new(None),
             said_before: AtomicUsize::new(0),
@@ -80,6 +82,12 @@ impl Node {
     /// Another flag for the daemon.
     pub fn flag(mut self, flag: impl Into<String>) -> Self {
         self.flags.push(flag.into());
+        self
+    }
+
+    /// The daemon started next calls the node by this name.
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
         self
     }
 
@@ -104,7 +112,7 @@ impl Node {
             .arg(format!("--pod-manifest-path={}", self.manifests().display()))
             .arg(format!("--root-dir={}", self.path("root").display()))
             .arg(format!("--docker-endpoint={}", self.dockerd.endpoint()))
-            .arg(format!("--hostname-override={NODE}"))
+            .arg(format!("--hostname-override={}", self.name))
             .arg("--v=6")
             .args(&self.flags);
         command

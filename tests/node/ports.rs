@@ -1,6 +1,7 @@
 //! Host ports that several pods want.
 
 use crate::{node::Node, support::eventually};
+use kubelet_lite::engine::Engine;
 use std::{
     io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
@@ -78,4 +79,24 @@ spec:
     node.withdraw("both.yaml");
     node.nothing_left().await;
     assert!(TcpStream::connect(("127.0.0.1", tcp)).is_err(), "the port goes with the pod");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_port_that_somebody_else_has_is_tried_again() {
+    let Some(node) = Node::new().await else { return };
+    // Any image that stays may be the sandbox's.
+    let node = node.flag("--pod-infra-container-image=kl-test/server:1");
+    node.start();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    node.declare("web.yaml", &with_port("web", port));
+    node.said("FailedCreatePodSandBox").await;
+    node.said(&port.to_string()).await;
+    drop(taken);
+    node.runs("web", "c").await;
+    let sandbox = node.runs("web", "POD").await;
+    let (_, image) = node.dockerd.request("GET", "/images/kl-test/server:1/json", None).await.unwrap();
+    assert_eq!(image["Id"], node.engine.inspect(&sandbox).await.unwrap().image_id);
+    node.withdraw("web.yaml");
+    node.nothing_left().await;
 }

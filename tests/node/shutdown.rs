@@ -108,8 +108,10 @@ async fn sidecars_share_what_the_shutdown_leaves_and_end_last_first() {
     let over = tokio::time::timeout(Duration::from_secs(60), summary.wait_for(|s| s.shutdown == ShutdownPhase::Over));
     assert!(over.await.is_ok_and(|seen| seen.is_ok()), "the shutdown comes to its end");
     eventually("nothing runs any more", || async { node.running_ids().await.is_empty().then_some(()) }).await;
-    detach.cancel();
-    manager.await.unwrap();
+    // Records and volumes stay for the next boot.
+    let rows = node.containers().await;
+    assert_eq!(rows.len(), before);
+    assert!(rows.iter().all(|row| row.state == EngineState::Exited), "{rows:?}");
 
     let moment = async |file: &str| noted(&node, file).await[0] - asked;
     assert_between("the app's signal", moment("app.term").await, 0.0, 8.0);
@@ -119,8 +121,12 @@ async fn sidecars_share_what_the_shutdown_leaves_and_end_last_first() {
     }
     assert_between("the end of the stubborn one", last_sign(&node, "stubborn").await - asked, 11.5, 15.5);
     assert_between("the signal of its sidecar", moment("side.term").await, 11.5, 15.5);
-    // Records and volumes stay for the next boot.
-    let rows = node.containers().await;
-    assert_eq!(rows.len(), before);
-    assert!(rows.iter().all(|row| row.state == EngineState::Exited), "{rows:?}");
+
+    // Somebody has cancelled it after all.
+    tell.send_replace(Shutdown::No);
+    for (pod, name) in [("orderly", "app"), ("held", "stubborn")] {
+        node.runs(pod, name).await;
+    }
+    detach.cancel();
+    manager.await.unwrap();
 }
