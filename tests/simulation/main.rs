@@ -13,6 +13,7 @@ mod limited;
 mod logs;
 mod manifests;
 mod node;
+mod order;
 mod programs;
 #[path = "../support/random.rs"]
 mod random;
@@ -25,6 +26,11 @@ mod sweep;
 #[test]
 fn sweep() {
     sweep::sweep();
+}
+
+#[test]
+fn the_most_important_pods_start_first() {
+    order::the_most_important_first();
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub struct PodDef {
     pub label: u32,
     pub volume: bool,
     pub host_port: Option<i32>,
+    pub priority: Option<i32>,
     /// Init containers and sidecars in their order, then the apps.
     pub containers: Vec<ContainerDef>,
 }
@@ -70,6 +71,7 @@ impl PodDef {
             label: 0,
             volume: true,
             host_port: None,
+            priority: None,
             containers: containers.to_vec(),
         }
     }
@@ -89,10 +91,10 @@ impl PodDef {
             format!("{} {:?} {} env {}{probe}{asks}", c.name, c.kind, c.image, c.env)
         };
         let containers: Vec<String> = self.containers.iter().map(container).collect();
-        let Self { name, uid, grace, restart_policy, hostname, label, volume, host_port, .. } = self;
+        let Self { name, uid, grace, restart_policy, hostname, label, volume, host_port, priority, .. } = self;
         format!(
             "{name} (uid {uid:?}, grace {grace}, {restart_policy}, hostname {hostname:?}, label {label}, volume {volume}, \
-             port {host_port:?}): {}",
+             port {host_port:?}, priority {priority:?}): {}",
             containers.join(", ")
         )
     }
@@ -107,6 +109,7 @@ impl PodDef {
             init_containers: Some(of(false)).filter(|list| !list.is_empty()),
             containers: of(true),
             hostname: self.hostname.map(str::to_owned),
+            priority: self.priority,
             restart_policy: Some(self.restart_policy.into()),
             termination_grace_period_seconds: Some(self.grace),
             volumes: self.volume.then(|| vec![volume]),

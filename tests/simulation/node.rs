@@ -45,6 +45,8 @@ pub struct Node {
     pub answers: Answers,
     /// How long after its death the daemon is started again.
     pub restart_after: Duration,
+    /// How many things the daemon starts at once.
+    pub starts: usize,
     /// The call that a fault is meant for.
     disturbed: Option<u64>,
     /// What went wrong while the story was told.
@@ -93,6 +95,7 @@ impl Node {
             programs,
             answers: Answers::new(chronicle.clone()),
             restart_after: Duration::from_secs(1),
+            starts: PARALLEL_STARTS,
             disturbed: None,
             wrong: Vec::new(),
             told: Told::default(),
@@ -161,7 +164,7 @@ impl Node {
             events: Recorder::new(clock.clone()),
             clock,
             policy: NodePolicy::default(),
-            starts: StartQueue::new(PARALLEL_STARTS),
+            starts: StartQueue::new(self.starts),
             handlers: Arc::new(self.answers.clone()),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
             log_links: None,

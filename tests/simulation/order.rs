@@ -1,0 +1,53 @@
+//! Who starts first where many want to.
+
+use crate::{
+    crowd,
+    manifests::{PodDef, app},
+    node::Node,
+};
+use kubelet_lite::engine::fake::{Fault, Verb, What};
+use std::time::Duration;
+
+const S: Duration = Duration::from_secs(1);
+
+fn pod(name: &'static str, priority: i32) -> PodDef {
+    PodDef::new(name, &[app("app")]).with(|pod| pod.priority = Some(priority))
+}
+
+/// A node that starts one thing at a time; it gets these files, a second apart. The call with this number lies in
+/// the engine for a while. Returns the pods in the order of their sandboxes, and the number of the first create.
+fn play(files: &[&[PodDef]], slow: Option<u64>) -> (Vec<String>, u64) {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        node.starts = 1;
+        if let Some(n) = slow {
+            node.disturb(n, Fault::Delay(30 * S));
+        }
+        node.start_daemon();
+        node.pass(10 * S).await;
+        for (file, pods) in ["a", "b", "c"].into_iter().zip(files) {
+            node.directory.put(file, pods);
+            node.publish();
+            node.pass(S).await;
+        }
+        node.settle().await;
+        assert!(node.wrong.is_empty(), "{:?}", node.wrong);
+        let history = node.story().history;
+        let sandboxes =
+            history.iter().filter(|entry| entry.what == What::Created && entry.name.starts_with("k8s_POD_"));
+        let names = sandboxes.map(|entry| entry.labels["io.kubernetes.pod.name"].replace("-node1", "")).collect();
+        let first = node.engine.calls().iter().find(|call| call.verb == Verb::Create).expect("a create").n;
+        (names, first)
+    })
+}
+
+pub fn the_most_important_first() {
+    // All at once, as after a boot; by their names they would come the other way round.
+    let (names, _) = play(&[&[pod("a", -5), pod("b", 0), pod("c", 100), pod("d", 2_000_000_000)]], None);
+    assert_eq!(names, ["d", "c", "b", "a"]);
+    // Those that come later pass those that wait already.
+    let files: [&[PodDef]; 3] = [&[pod("first", 0)], &[pod("a", -5), pod("b", 0)], &[pod("c", 100), pod("d", 1000)]];
+    let (_, first) = play(&files, None);
+    let (names, _) = play(&files, Some(first));
+    assert_eq!(names, ["first", "d", "c", "b", "a"]);
+}
