@@ -24,6 +24,7 @@ mod network;
 mod node;
 mod objects;
 mod ports;
+mod propagation;
 mod pulls;
 mod shutdown;
 mod signals;
