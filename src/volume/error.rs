@@ -64,6 +64,14 @@ pub enum VolumeError {
         /// Whose it is.
         place: Place,
     },
+    /// Huge pages of a size that the pod does not say.
+    #[error("{place}{problem}")]
+    HugePages {
+        /// Whose it is.
+        place: Place,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// An `fsGroup` that is no group id.
     #[error("{place}fsGroup {group} is not a group id; use 0 to 4294967295")]
     Group {

@@ -1,19 +1,23 @@
 //! Volumes in memory: how large they may be, and their mounts.
 
 use super::{
-    SETGID, VolumeError,
+    EMPTY_DIR, SETGID, VolumeError,
     error::{Io, Place},
 };
 use crate::pod::{ContainerKind, Pod, quantity::Quantity};
 use k8s_openapi::api::core::v1 as api;
 use nix::{errno::Errno, mount::MsFlags};
-use std::{fs, io, os::unix::fs::MetadataExt, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    os::unix::fs::{MetadataExt, PermissionsExt},
+    path::Path,
+};
 
 /// The smallest of `sizeLimit`, what the pod's containers may have together, if all are limited, the pod's own limit
 /// and the node's memory; `None` leaves the kernel's half of memory.
 pub(super) fn memory_size(pod: &Pod, source: &api::EmptyDirVolumeSource, node_memory: i64) -> Option<i64> {
-    let positive = |quantity: Quantity| (!quantity.is_zero()).then(|| quantity.value());
-    let own = source.size_limit.as_ref().and_then(|q| Quantity::parse(&q.0).ok()).and_then(positive);
+    let own = size_limit(source);
     let limit = |resources: Option<&api::ResourceRequirements>| {
         let limits = resources?.limits.as_ref()?;
         Quantity::parse(&limits.get("memory")?.0).ok().and_then(positive)
@@ -38,6 +42,70 @@ fn together(limits: Vec<(ContainerKind, i64)>) -> i64 {
     peak.max(sidecars.saturating_add(apps))
 }
 
+fn positive(quantity: Quantity) -> Option<i64> {
+    (!quantity.is_zero()).then(|| quantity.value())
+}
+
+/// `sizeLimit` in bytes, if one is given.
+pub(super) fn size_limit(source: &api::EmptyDirVolumeSource) -> Option<i64> {
+    source.size_limit.as_ref().and_then(|q| Quantity::parse(&q.0).ok()).and_then(positive)
+}
+
+/// Bytes of a page of medium `HugePages` or `HugePages-<size>`, which the pod must ask for (`emptydir`,
+/// `getPageSizeMountOption`); else what is wrong.
+pub(super) fn page_size(pod: &Pod, medium: &str) -> Result<i64, String> {
+    let asked = pod.containers.iter().flat_map(|c| {
+        let resources = c.api.resources.as_ref();
+        let lists = [resources.and_then(|r| r.limits.as_ref()), resources.and_then(|r| r.requests.as_ref())];
+        lists.into_iter().flatten().flatten().filter_map(|(name, _)| name.strip_prefix("hugepages-"))
+    });
+    let asked: BTreeSet<i64> = asked.filter_map(|size| Quantity::parse(size).ok().and_then(positive)).collect();
+    let wanted = match medium.strip_prefix("HugePages-").map(|size| Quantity::parse(size).ok().and_then(positive)) {
+        None => None,
+        Some(Some(size)) => Some(size),
+        Some(None) => return Err(format!("medium {medium} names no size; write it as in HugePages-2Mi")),
+    };
+    match (wanted, asked.len()) {
+        (Some(size), _) if asked.contains(&size) => Ok(size),
+        (None, 1) => Ok(asked.first().copied().unwrap_or_default()),
+        (None, 2..) => {
+            Err(format!("medium {medium} can not stand for several sizes; write the one meant, as in HugePages-2Mi"))
+        }
+        _ => Err(format!(
+            "medium {medium}: no container asks for huge pages of that size; add hugepages-2Mi or the like to its limits"
+        )),
+    }
+}
+
+/// Mounts huge pages on a directory, unless they are there already.
+pub(super) fn mount_huge_pages(
+    path: &Path,
+    page: i64,
+    size: Option<i64>,
+    group: Option<u32>,
+    place: &Place,
+) -> Result<(), VolumeError> {
+    if is_mount_point(path).map_err(place.io("look at", path))? {
+        return Ok(());
+    }
+    let size = size.map(|size| format!(",size={size}")).unwrap_or_default();
+    let options = format!("pagesize={page},{}{size}", access(EMPTY_DIR, group));
+    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    nix::mount::mount(Some("nodev"), path, Some("hugetlbfs"), flags, Some(options.as_str()))
+        .map_err(|errno| place.io("mount huge pages on", path)(errno.into()))?;
+    // Of the mode it takes no set-group-id bit.
+    let mode = if group.is_some() { EMPTY_DIR | SETGID } else { EMPTY_DIR };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(place.io("set the mode of", path))
+}
+
+/// Mode and group of what is mounted.
+fn access(mode: u32, group: Option<u32>) -> String {
+    match group {
+        Some(group) => format!("mode={:o},gid={group}", mode | SETGID),
+        None => format!("mode={mode:o}"),
+    }
+}
+
 /// Mounts memory on a directory, unless it is there already.
 pub(super) fn mount_tmpfs(
     path: &Path,
@@ -49,10 +117,7 @@ pub(super) fn mount_tmpfs(
     if is_mount_point(path).map_err(place.io("look at", path))? {
         return Ok(());
     }
-    let mut options = match group {
-        Some(group) => format!("mode={:o},gid={group}", mode | SETGID),
-        None => format!("mode={mode:o}"),
-    };
+    let mut options = access(mode, group);
     if let Some(size) = size {
         options.push_str(&format!(",size={size}"));
     }

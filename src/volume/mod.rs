@@ -341,7 +341,12 @@ impl VolumeManager {
                 make_empty_dir(&path, group, place)?;
                 mount_tmpfs(&path, EMPTY_DIR, memory_size(pod, source, node.memory_total), group, place)
             }
-            _ => Err(VolumeError::Unsupported { place: place.clone() }),
+            medium => {
+                let page = memory::page_size(pod, medium)
+                    .map_err(|problem| VolumeError::HugePages { place: place.clone(), problem })?;
+                make_empty_dir(&path, group, place)?;
+                memory::mount_huge_pages(&path, page, memory::size_limit(source), group, place)
+            }
         }
     }
 

@@ -176,6 +176,19 @@ fn host_path_types() {
     assert!(!host.join("none").exists());
     let device = format!("{PLAIN}\nvolumes: [{{name: v, hostPath: {{path: /dev/null, type: CharDevice}}}}]");
     room.prepare(&device).expect("a device");
+    let is_block = |path: &PathBuf| {
+        let kind = fs::metadata(path).map(|metadata| metadata.file_type());
+        kind.is_ok_and(|kind| std::os::unix::fs::FileTypeExt::is_block_device(&kind))
+    };
+    let mut devices = fs::read_dir("/dev").expect("devices").flatten().map(|entry| entry.path());
+    match devices.find(is_block) {
+        Some(path) => {
+            let block = device.replace("/dev/null", &path.display().to_string()).replace("CharDevice", "BlockDevice");
+            room.prepare(&block).expect("a block device");
+            assert!(room.prepare(&block.replace("BlockDevice", "CharDevice")).is_err());
+        }
+        None => println!("NOT ASKED, because this machine has no block device: BlockDevice"),
+    }
 }
 
 #[test]
@@ -198,7 +211,7 @@ fn host_paths_are_made_where_the_type_says_so() {
 #[test]
 fn kinds_that_are_not_built_are_refused_by_name() {
     let room = Room::new();
-    for volume in ["emptyDir: {medium: HugePages}", "nfs: {server: s, path: /}"] {
+    for volume in ["cephfs: {monitors: [m]}", "nfs: {server: s, path: /}"] {
         let error = room.prepare(&format!("{PLAIN}\nvolumes: [{{name: v, {volume}}}]")).expect_err(volume);
         assert!(
             matches!(&error, VolumeError::Unsupported { place } if place.to_string() == "pod default/web-node1, volume v: ")
@@ -404,6 +417,28 @@ fn sizes_of_memory_volumes() {
 }
 
 #[test]
+fn sizes_of_huge_pages() {
+    let room = Room::new();
+    let limits = |sizes: &str| format!("containers: [{{name: c, image: i, resources: {{limits: {{{sizes}}}}}}}]");
+    for (sizes, medium, expected) in [
+        ("hugepages-2Mi: 4Mi", "HugePages", Ok(2 << 20)),
+        ("hugepages-2Mi: 4Mi", "HugePages-2Mi", Ok(2 << 20)),
+        ("hugepages-2Mi: 4Mi, hugepages-1Gi: 1Gi", "HugePages-1Gi", Ok(1 << 30)),
+        ("hugepages-2Mi: 4Mi, hugepages-1Gi: 1Gi", "HugePages", Err("several sizes")),
+        ("hugepages-2Mi: 4Mi", "HugePages-1Gi", Err("no container asks for huge pages of that size")),
+        ("memory: 1Gi", "HugePages", Err("no container asks for huge pages of that size")),
+        ("hugepages-2Mi: 4Mi", "HugePages-big", Err("names no size")),
+    ] {
+        let found = memory::page_size(&room.pod(&limits(sizes)), medium);
+        match (&found, expected) {
+            (Ok(found), Ok(expected)) => assert_eq!(*found, expected, "{sizes} | {medium}"),
+            (Err(error), Err(expected)) => assert!(error.contains(expected), "{error}"),
+            _ => panic!("{sizes} | {medium}: {found:?}"),
+        }
+    }
+}
+
+#[test]
 fn group_ids_out_of_range_are_named() {
     let room = Room::new();
     for group in [-1, i64::MAX] {
@@ -443,6 +478,33 @@ mod as_root {
         mount_table::unmount(&memory).expect("unmounted");
         room.prepare(spec).expect("prepared after a reboot");
         assert!(memory::is_mount_point(&memory).expect("metadata") && !memory.join("kept").exists());
+        room.manager().remove(&uid()).expect("removed");
+        assert!(!room.path("root/pods/u1").exists());
+    }
+
+    #[test]
+    #[ignore = "needs root: mounts huge pages"]
+    fn huge_pages_are_mounted_in_the_size_that_the_pod_asks_for() {
+        let filesystems = fs::read_to_string("/proc/filesystems").expect("file systems");
+        if !filesystems.contains("hugetlbfs") || !Path::new("/sys/kernel/mm/hugepages/hugepages-2048kB").exists() {
+            println!("NOT RUN, because this kernel has no huge pages of 2 MiB");
+            return;
+        }
+        let room = Room::new();
+        let spec = "securityContext: {fsGroup: 4321}\ncontainers: [{name: c, image: i, resources: {limits: {hugepages-2Mi: 4Mi, \
+                    memory: 1Mi}}}]\nvolumes: [{name: m, emptyDir: {medium: HugePages, sizeLimit: 4Mi}}]";
+        for _ in 0..2 {
+            room.prepare(spec).expect("prepared");
+        }
+        let pages = room.empty_dir("m");
+        assert_eq!((mode(&pages), fs::metadata(&pages).expect("metadata").gid()), (0o2777, 4321));
+        let mounts = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
+        let mounted: Vec<_> = mounts.lines().filter(|line| line.contains(&format!(" {} ", pages.display()))).collect();
+        let [mount] = mounted.as_slice() else { panic!("{mounted:?}") };
+        assert!(
+            mount.contains(" - hugetlbfs ") && mount.contains("pagesize=2M") && mount.contains("size=4"),
+            "{mount}"
+        );
         room.manager().remove(&uid()).expect("removed");
         assert!(!room.path("root/pods/u1").exists());
     }

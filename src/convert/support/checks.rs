@@ -129,17 +129,12 @@ pub(super) fn resources(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     }
 }
 
-pub(super) fn medium(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
-    if text(written) != "Memory" {
-        found.push(written.verdict(Refused, "huge pages are not mounted yet; write Memory, or remove it"));
-    }
-}
-
 pub(super) fn size_limit(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     // The volume is the object around this field.
     let volume = written.path.strip_suffix(".sizeLimit").map(pointer);
     let medium = volume.and_then(|path| written.pod.pointer(&format!("{path}/medium")));
-    if medium.and_then(Value::as_str) != Some("Memory") {
+    let medium = medium.and_then(Value::as_str).unwrap_or_default();
+    if medium.is_empty() {
         found.push(written.verdict(Approximated, "is not enforced on disk, as a kubelet does not for a static pod"));
     }
 }

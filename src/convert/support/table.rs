@@ -258,10 +258,13 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.volumes[].csi", STORAGE),
     ("spec.volumes[].downwardAPI", OK),
     ("spec.volumes[].emptyDir", Inside),
-    ("spec.volumes[].emptyDir.medium", Depends("the disk and Memory; HugePages is refused", checks::medium)),
+    (
+        "spec.volumes[].emptyDir.medium",
+        Always(Honoured, "HugePages needs a container with a limit of that page size, as on a kubelet"),
+    ),
     (
         "spec.volumes[].emptyDir.sizeLimit",
-        Depends("kept for Memory; not enforced on disk, as on a kubelet", checks::size_limit),
+        Depends("kept for Memory and HugePages; not enforced on disk, as on a kubelet", checks::size_limit),
     ),
     (
         "spec.volumes[].ephemeral",
