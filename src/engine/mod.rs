@@ -256,6 +256,8 @@ pub struct ContainerSummary {
     pub state: EngineState,
     /// `HostConfig.NetworkMode`: `container:<id>` of one that joined another's network.
     pub network_mode: String,
+    /// Addresses on its networks, IPv4 first.
+    pub ips: Vec<IpAddr>,
 }
 
 /// State word of a container.

@@ -46,6 +46,10 @@ impl Planner<'_> {
             ContainerState::Running { .. } if self.is_stopping(&current.id) => {
                 self.all_waiting(pod, Some(incarnation), &on_its_way(pod));
             }
+            // It was taken off its network: nobody reaches the pod any more, nor can it be put right from here.
+            ContainerState::Running { .. } if current.ips.is_empty() && !pod.host_network => {
+                self.create_sandbox_anew(pod, incarnation, current.attempt.next());
+            }
             ContainerState::Running { .. } => {
                 if self.leave_older(pod, incarnation, current) {
                     self.run_containers(pod, incarnation, current);

@@ -110,9 +110,9 @@ impl ProbeWorker {
         self.probe.kind
     }
 
-    /// Whether it asks just so: an edited probe needs another worker.
-    pub fn asks(&self, probe: &Probe) -> bool {
-        self.probe == *probe
+    /// Whether it asks just so, and there: an edited probe, or a pod with another address, needs another worker.
+    pub fn asks(&self, probe: &Probe, address: Option<IpAddr>) -> bool {
+        self.probe == *probe && self.subject.address == address
     }
 
     /// Whether it has said its last word: a startup probe over, or a failure that ends the container.

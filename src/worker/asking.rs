@@ -138,16 +138,13 @@ impl Asking {
             let Some(spec) = spec(incarnation, desired) else { continue };
             let Some(probe) = spec.container(&container.name).and_then(|c| Probe::resolve(key.1, c)) else { continue };
             let ContainerState::Running { started_at } = container.state else { continue };
-            if self.workers.get(key).is_some_and(|worker| worker.asks(&probe)) {
+            let ips = sandbox_ips(incarnation, container);
+            let address = probe::address(spec.host_network, ips, shared.facts().node_ip());
+            if self.workers.get(key).is_some_and(|worker| worker.asks(&probe, address)) {
                 continue;
             }
-            let ips = sandbox_ips(incarnation, container);
-            let subject = ProbeSubject {
-                container: key.0.clone(),
-                started_at,
-                address: probe::address(spec.host_network, ips, shared.facts().node_ip()),
-                adopted: !self.started.contains(&key.0),
-            };
+            let subject =
+                ProbeSubject { container: key.0.clone(), started_at, address, adopted: !self.started.contains(&key.0) };
             let before = self.workers.remove(key);
             let (handlers, clock) = (shared.handlers.clone(), shared.clock.clone());
             let worker = ProbeWorker::spawn(handlers, clock, subject, probe, self.sink.clone(), before);

@@ -8,10 +8,10 @@ mod holds;
 mod shutdown;
 
 use self::shutdown::NodeShutdown;
-use super::{PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
+use super::{ListedContainer, PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
-    engine::{Engine, EngineError, EngineEvent, EngineState, EngineVersion},
+    engine::{Engine, EngineError, EngineEvent, EngineVersion},
     event::{EventType, reason},
     manifest::{
         Held, ManifestSet, Snapshot,
@@ -129,7 +129,7 @@ struct Handle {
 /// The rows of one pod in a list of the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Listed {
-    rows: Vec<(ContainerId, EngineState)>,
+    rows: Vec<ListedContainer>,
     uids: BTreeSet<PodUid>,
     source: Option<ManifestSource>,
 }
@@ -314,7 +314,7 @@ impl<E: Engine> PodManager<E> {
             let pod = listed.entry(key).or_default();
             pod.source = pod.source.take().or_else(|| convert::source(&row.labels));
             pod.uids.insert(uid);
-            pod.rows.push((ContainerId::new(row.id), row.state));
+            pod.rows.push(ListedContainer { id: ContainerId::new(row.id), state: row.state, ips: row.ips });
         }
         for (key, handle) in &self.workers {
             let rows = listed.get(key).map(|l| l.rows.clone()).unwrap_or_default();
@@ -471,7 +471,7 @@ impl<E: Engine> PodManager<E> {
         let worker = PodWorker::new(
             self.shared.clone(),
             key.clone(),
-            known.into_iter().map(|(id, _)| id),
+            known.into_iter().map(|row| row.id),
             wish_rx,
             mailbox_rx,
             (summary_tx, self.bell.clone()),

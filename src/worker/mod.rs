@@ -30,7 +30,7 @@ pub use error::SyncError;
 pub use facts::Facts;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
 pub use oom::OomSupport;
-pub use pod_worker::{PodMessage, PodWorker, Wish, WorkerEnd};
+pub use pod_worker::{ListedContainer, PodMessage, PodWorker, Wish, WorkerEnd};
 pub use starts::{StartPermit, StartQueue};
 pub use summary::PodSummary;
 

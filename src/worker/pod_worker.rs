@@ -18,7 +18,7 @@ use crate::{
     status::{PodPicture, Published},
     time::Timestamp,
 };
-use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, mpsc, watch},
     task::{AbortHandle, JoinSet},
@@ -44,6 +44,17 @@ pub enum Wish {
     },
 }
 
+/// A row of the engine's list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedContainer {
+    /// Engine id.
+    pub id: ContainerId,
+    /// State.
+    pub state: EngineState,
+    /// Addresses on its networks.
+    pub ips: Vec<IpAddr>,
+}
+
 /// A hint to a worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PodMessage {
@@ -56,8 +67,8 @@ pub enum PodMessage {
     },
     /// A list of the pod's containers; after an engine's return everything is looked at again.
     Listed {
-        /// Id and state of each.
-        rows: Vec<(ContainerId, EngineState)>,
+        /// Each of them.
+        rows: Vec<ListedContainer>,
         /// The engine was away.
         engine_returned: bool,
     },
@@ -255,7 +266,7 @@ impl<E: Engine> PodWorker<E> {
                     self.paused_until = None;
                     self.view.mark_all();
                     self.images.clear();
-                    rows.into_iter().for_each(|(id, _)| self.view.mark(id));
+                    rows.into_iter().for_each(|row| self.view.mark(row.id));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! A worker's view of its pod: what was last observed of each container, and what must be looked at
 //! again. Pure but for the observation itself.
 
+use super::ListedContainer;
 use crate::{
     convert::{self, InstanceId, Observed},
     engine::{Engine, EngineError, EngineState},
@@ -69,14 +70,18 @@ impl View {
 
     /// Compares with a list of the engine: what is new, gone or in another state is looked at. A list
     /// may be older than what was seen since, so it is never believed itself.
-    pub(super) fn compare(&mut self, rows: &[(ContainerId, EngineState)]) {
-        for (id, state) in rows {
-            let seen = self.seen.get(id).and_then(state_of);
-            if !seen.is_some_and(|seen| is_listed_as(seen, *state)) {
-                self.dirty.insert(id.clone());
+    pub(super) fn compare(&mut self, rows: &[ListedContainer]) {
+        for row in rows {
+            let seen = self.seen.get(&row.id);
+            let is_same = seen.and_then(state_of).is_some_and(|state| is_listed_as(state, row.state));
+            // Somebody may take a sandbox off its network.
+            let has_moved = matches!(seen, Some(Observed::Sandbox { sandbox, .. })
+                if sandbox.state.is_running() && sandbox.ips != row.ips);
+            if !is_same || has_moved {
+                self.dirty.insert(row.id.clone());
             }
         }
-        let listed: BTreeSet<&ContainerId> = rows.iter().map(|(id, _)| id).collect();
+        let listed: BTreeSet<&ContainerId> = rows.iter().map(|row| &row.id).collect();
         self.dirty.extend(self.seen.keys().filter(|id| !listed.contains(id)).cloned());
     }
 

@@ -215,3 +215,20 @@ async fn a_pod_on_the_nodes_network_has_the_nodes_name_and_hosts() {
     assert!(own.contains("# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"), "{own}");
     assert!(own.contains(&format!("{address}\town-n1\n")) && own.contains("192.0.2.1\talias.example\n"), "{own}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_is_taken_off_its_network_is_made_anew() {
+    let Some(node) = Node::running().await else { return };
+    node.declare("web.yaml", &server_pod("web", "", &probes(8080, ""), ""));
+    node.shows("web", "1/1 Running new").await;
+    let sandbox = node.runs("web", "POD").await;
+    let body = serde_json::json!({ "Container": sandbox, "Force": true });
+    let (status, _) = node.dockerd.request("POST", "/networks/bridge/disconnect", Some(&body)).await.unwrap();
+    assert_eq!(status, 200);
+    // A list tells of it, and a reload lists.
+    node.signal(nix::sys::signal::Signal::SIGHUP);
+    let rebuilt = node.replaced("web", "POD", &sandbox).await;
+    assert!(!node.engine.inspect(&rebuilt).await.unwrap().ips.is_empty());
+    node.shows("web", "1/1 Running restarted").await;
+    node.said("Pod sandbox changed, it will be killed and re-created.").await;
+}

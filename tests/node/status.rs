@@ -203,7 +203,8 @@ async fn pods_in_trouble_say_so() {
     node.declare("long.yaml", &pod("long", [words("a", from_log, "echo log"), words("b", from_log, long)]));
     for (name, expected) in [("said", [Some(4), None]), ("long", [None, Some(4096)])] {
         let ended = |status: api::ContainerStatus| Some(status.state?.terminated?.message.map(|text| text.len()));
-        let both = || async { node.pod(name).status?.container_statuses?.into_iter().map(ended).collect() };
+        let shown = || serde_json::from_str::<Pod>(&node.ask(&format!("get pod {name} -o json")).out).ok();
+        let both = || async { shown()?.status?.container_statuses?.into_iter().map(ended).collect() };
         let said: Vec<Option<usize>> = eventually("both have ended", both).await;
         assert_eq!(said, expected, "{name}");
     }

@@ -229,6 +229,7 @@ fn only_what_this_instance_made_is_ours() {
         labels: details.labels.clone(),
         state: details.state,
         network_mode: details.network_mode.clone(),
+        ips: details.ips.clone(),
     };
     let identity = Some((pod.key.clone(), pod.uid.clone()));
     assert_eq!(listed_identity(&row(&ours), &instance()), identity);

@@ -47,6 +47,8 @@ struct Row {
     state: String,
     #[serde(default)]
     host_config: RowHost,
+    #[serde(default)]
+    network_settings: NetworkSettings,
 }
 
 #[derive(Default, Deserialize)]
@@ -66,7 +68,8 @@ fn summary(row: Row) -> Result<ContainerSummary, String> {
     let own = row.names.into_iter().find(|name| !name.trim_start_matches('/').contains('/'));
     let name = required(own, "name")?.trim_start_matches('/').to_owned();
     let (labels, state) = (row.labels.unwrap_or_default(), state(&row.state));
-    Ok(ContainerSummary { id: row.id, name, labels, state, network_mode: row.host_config.network_mode })
+    let (network_mode, ips) = (row.host_config.network_mode, addresses(row.network_settings));
+    Ok(ContainerSummary { id: row.id, name, labels, state, network_mode, ips })
 }
 
 /// An inspected container, as far as it is read.
@@ -178,13 +181,19 @@ pub(super) fn exec(answer: &[u8]) -> Result<ExecDetails, String> {
     Ok(ExecDetails { container, running, exit_code: exit_code.filter(|_| !running), pid, age: None, mark })
 }
 
-pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
-    let answer: Inspected = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
-    let run = answer.state;
-    let endpoints = answer.network_settings.networks.into_iter().flatten();
+/// The addresses of a container on its networks, IPv4 first.
+fn addresses(settings: NetworkSettings) -> Vec<IpAddr> {
+    let endpoints = settings.networks.into_iter().flatten();
     let texts = endpoints.flat_map(|(_, endpoint)| [endpoint.ipv4, endpoint.ipv6]);
     let mut ips: Vec<IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
     ips.sort_by_key(IpAddr::is_ipv6);
+    ips
+}
+
+pub(super) fn details(answer: &[u8]) -> Result<ContainerDetails, String> {
+    let answer: Inspected = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let run = answer.state;
+    let ips = addresses(answer.network_settings);
     Ok(ContainerDetails {
         id: answer.id,
         name: answer.name.trim_start_matches('/').to_owned(),

@@ -108,7 +108,12 @@ impl Container {
             labels: (*self.labels).clone(),
             state: self.state,
             network_mode: self.network_mode().to_owned(),
+            ips: self.ips(),
         }
+    }
+
+    fn ips(&self) -> Vec<IpAddr> {
+        self.ip.map(IpAddr::V4).into_iter().collect()
     }
 
     pub fn details(&self, number: u64) -> ContainerDetails {
@@ -123,7 +128,7 @@ impl Container {
             created_at: Some(self.created_at),
             started_at: self.started_at,
             finished_at: self.finished_at,
-            ips: self.ip.map(IpAddr::V4).into_iter().collect(),
+            ips: self.ips(),
             image_id: self.image.id.clone(),
             pid: if self.is_live() { 1000 + i64::try_from(number).unwrap_or(0) } else { 0 },
             network_mode: self.network_mode().to_owned(),

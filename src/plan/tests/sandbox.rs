@@ -106,6 +106,31 @@ fn odd_sandboxes() {
                  app waits: ContainerCreating",
             ),
             (
+                "taken off its network: what runs in it is stopped first",
+                |r| r.sandbox().ips.clear(),
+                "StopContainer app app-0, 30s, SandboxChanged
+                 app waits: ContainerCreating",
+            ),
+            (
+                "taken off its network, the app has ended",
+                |r| {
+                    r.sandbox().ips.clear();
+                    r.container("app").state = exited(137, 60, 0);
+                },
+                "StopSandbox a-sb0
+                 app waits: ContainerCreating",
+            ),
+            (
+                "on the node's network it has no address of its own",
+                |r| {
+                    r.spec().host_network = Some(true);
+                    let hash = resolve(&r.written).sandbox_hash.clone();
+                    r.sandbox().hash = Some(hash);
+                    r.sandbox().ips.clear();
+                },
+                "",
+            ),
+            (
                 "removed by hand, the app has ended",
                 |r| {
                     r.incarnation().sandboxes.clear();

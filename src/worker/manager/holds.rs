@@ -35,7 +35,7 @@ impl<E: Engine> PodManager<E> {
         let picture = |key: &PodKey| self.workers.get(key).and_then(|handle| handle.summary.borrow().picture.clone());
         let is_listed_running = |key: &PodKey| {
             let listed = self.listed.as_ref().and_then(|listed| listed.get(key));
-            listed.is_some_and(|pod| pod.rows.iter().any(|(_, state)| *state == EngineState::Running))
+            listed.is_some_and(|pod| pod.rows.iter().any(|row| row.state == EngineState::Running))
         };
         let mut running: Vec<Arc<Pod>> = Vec::new();
         for key in self.set.pods.keys().chain(self.workers.keys()).collect::<BTreeSet<_>>() {
