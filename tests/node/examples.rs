@@ -4,6 +4,7 @@
 
 use crate::{
     moments::{assert_between, uptime},
+    network::tell,
     node::Node,
     support::{images, say},
 };
@@ -38,6 +39,7 @@ async fn published_examples_of_probes_and_hooks_run() {
         images::program("busybox:latest", "sh", "", &[]),
         images::server_as("registry.k8s.io/goproxy:0.1"),
         images::server_as("luksa/kubia:latest"),
+        images::grpc_server_as("registry.k8s.io/etcd:3.5.1-0", "/usr/local/bin/etcd", 2379),
     ] {
         // Some differ by their names alone.
         node.engine.image_load(image.bytes).await.unwrap();
@@ -48,6 +50,7 @@ async fn published_examples_of_probes_and_hooks_run() {
         ("luksa-kubernetes-in-action--Chapter17--pre-stop-hook-httpget.yaml", "pod-with-prestop-hook", "1/1"),
         ("luksa-kubernetes-in-action-2nd-edition--Chapter13--SETUP--quote--pod.quote-003.yaml", "quote-003", "2/2"),
         ("openshift-microshift--k8s--hack--testdata--pod-with-metadata-and-probes.yaml", "target", "1/1"),
+        ("website-kyaml--pods--probe--grpc-liveness.yaml", "etcd-with-grpc", "1/1"),
     ];
     for (file, _, _) in pods {
         node.declare(file, &fs::read_to_string(examples.join(file)).unwrap());
@@ -58,11 +61,16 @@ async fn published_examples_of_probes_and_hooks_run() {
     let demo = node.runs("lifecycle-demo", "lifecycle-demo-container").await;
     let message = node.engine.copy_file(&demo, "/usr/share/message").await.unwrap();
     assert_eq!(String::from_utf8_lossy(&message), "Hello from the postStart handler\n");
-    // A failing probe of each kind.
+    // A failing probe of each kind; the first is asked after 10 s, every 10 s.
+    let (etcd, sandbox) = (node.runs("etcd-with-grpc", "etcd").await, node.runs("etcd-with-grpc", "POD").await);
+    let ip = node.engine.inspect(&sandbox).await.unwrap().ips[0];
+    tell(&format!("{ip}:8080"), "grpc=2").await;
     let target = node.runs("target", "target").await;
     node.run_in(&target, &["rm", "/probe"]).await;
     node.replaced("target", "target", &target).await;
     node.said_of("target", "Liveness probe failed").await;
+    node.said_of("etcd-with-grpc", "Liveness probe failed").await;
+    node.replaced("etcd-with-grpc", "etcd", &etcd).await;
     // Their graces are the default of 30 s, and their hooks end them sooner.
     let asked = uptime();
     for (file, _, _) in pods {

@@ -23,15 +23,20 @@ fn probes(port: u16, host: &str) -> String {
 
 /// Makes the server at this address fail its health checks.
 async fn fail(address: &str) {
+    tell(address, "healthz=500").await;
+}
+
+/// Tells the server at this address what to answer from now on.
+pub async fn tell(address: &str, answer: &str) {
     let told = || async {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-        stream.write_all(b"GET /set?healthz=500 HTTP/1.0\r\n\r\n").await.ok()?;
+        stream.write_all(format!("GET /set?{answer} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;
         answer.contains(" 200 ").then_some(())
     };
-    eventually("the server is told to fail", told).await;
+    eventually("the server is told what to answer", told).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

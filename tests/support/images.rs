@@ -88,6 +88,17 @@ pub fn server_as(tag: &str) -> ImageArchive {
     image_archive(tag, &run, &[LayerEntry::Directory("tmp", 0o1777), LayerEntry::File("server", 0o755, &program)])
 }
 
+/// An image whose program at this path serves gRPC health checks there, and HTTP on port 8080.
+pub fn grpc_server_as(tag: &str, path: &str, port: u16) -> ImageArchive {
+    let server = fs::read(server_program()).expect("the test server that was just built");
+    let script = format!("#!/bin/sh\nexec /bin/server --grpc {port}\n");
+    let files = vec![
+        LayerEntry::File("bin/server", 0o755, &server),
+        LayerEntry::File(path.trim_start_matches('/'), 0o755, script.as_bytes()),
+    ];
+    busybox_and(tag, &json!({ "Env": ["PATH=/bin"] }), files)
+}
+
 /// Loads an image into an engine.
 pub async fn load<E: Engine>(engine: &E, image: ImageArchive) {
     if engine.image_inspect(&image.id).await.is_err() {
