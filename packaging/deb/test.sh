@@ -261,6 +261,17 @@ dpkg_ --purge kubelet-lite
 mv "$work/docker" "$node/usr/bin/docker"
 [ ! -L "$root" ] && [ ! -e "$node/srv/state" ] || fail "left: $(ls -ld "$root" "$node/srv/state")"
 
+echo "-- an engine is needed, and Docker's own package is one"
+mkdir -p "$work/engine/DEBIAN"
+printf '%s\n' 'Package: docker-ce' 'Version: 5:20.10.0~3-0~debian' 'Architecture: all' 'Maintainer: nobody <nobody@example.com>' \
+	'Description: stand-in' >"$work/engine/DEBIAN/control"
+dpkg-deb --root-owner-group --build "$work/engine" "$work/engine.deb" >/dev/null
+! dpkg --root="$node" --log="$work/dpkg.log" --install "$package" >"$work/out" 2>&1 || fail "it is installed without an engine"
+grep -q 'depends on docker.io' "$work/out" || fail "not said: $(cat "$work/out")"
+dpkg --root="$node" --log="$work/dpkg.log" --install "$work/engine.deb" "$package" >"$work/out" 2>&1 || fail "docker-ce does not do: $(cat "$work/out")"
+is "install ok installed $version"
+dpkg_ --purge kubelet-lite docker-ce
+
 echo "-- installed again and purged, nothing is left at all"
 dpkg_ --install "$package"
 dpkg_ --purge kubelet-lite

@@ -235,7 +235,33 @@ fn field_versions(files: Option<&mut Vec<api::DownwardAPIVolumeFile>>) {
 
 #[cfg(test)]
 mod tests {
-    use super::default_pull_policy;
+    use super::{apply, default_pull_policy};
+    use crate::manifest::{
+        Object,
+        parse::{ParseOptions, parse_file},
+    };
+    use k8s_openapi::api::core::v1 as api;
+    use std::path::Path;
+
+    /// The spec of a manifest with its defaults.
+    fn defaulted(manifest: &str) -> api::PodSpec {
+        let parsed = parse_file(Path::new("a.yaml"), manifest.as_bytes(), &ParseOptions::default());
+        let Some(Object::Pod { pod, .. }) = parsed.objects.first() else { panic!("{:?}", parsed.diagnostics) };
+        let mut spec = pod.spec.clone().unwrap();
+        apply(&mut spec);
+        spec
+    }
+
+    #[test]
+    fn what_a_bare_pod_stands_for() {
+        let bare = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: i}]}\n";
+        insta::assert_yaml_snapshot!(defaulted(bare));
+    }
+
+    #[test]
+    fn what_everything_stands_for() {
+        insta::assert_yaml_snapshot!(defaulted(include_str!("../../tests/manifests/good/everything.yaml")));
+    }
 
     #[test]
     fn pull_policy_follows_the_tag() {

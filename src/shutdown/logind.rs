@@ -20,6 +20,8 @@ pub trait Login {
     fn inhibit(&mut self) -> impl Future<Output = Result<OwnedFd, LoginError>> + Send;
     /// How long such a lock holds a shutdown back at most (`InhibitDelayMaxSec`).
     fn inhibit_delay_max(&mut self) -> impl Future<Output = Result<Duration, LoginError>> + Send;
+    /// Whether a shutdown is being held back at the moment (`PreparingForShutdown`).
+    fn preparing_for_shutdown(&mut self) -> impl Future<Output = Result<bool, LoginError>> + Send;
     /// The next `PrepareForShutdown`: true before a shutdown, false when it was cancelled.
     fn next_prepare_for_shutdown(&mut self) -> impl Future<Output = Result<bool, LoginError>> + Send;
 }
@@ -35,6 +37,9 @@ trait Manager {
     // It changes when logind reads its configuration again, of which no signal tells.
     #[zbus(property(emits_changed_signal = "false"), name = "InhibitDelayMaxUSec")]
     fn inhibit_delay_max(&self) -> zbus::Result<u64>;
+
+    #[zbus(property(emits_changed_signal = "false"))]
+    fn preparing_for_shutdown(&self) -> zbus::Result<bool>;
 
     #[zbus(signal)]
     fn prepare_for_shutdown(&self, start: bool) -> zbus::Result<()>;
@@ -64,6 +69,10 @@ impl Login for Logind {
 
     async fn inhibit_delay_max(&mut self) -> Result<Duration, LoginError> {
         Ok(Duration::from_micros(self.manager.inhibit_delay_max().await?))
+    }
+
+    async fn preparing_for_shutdown(&mut self) -> Result<bool, LoginError> {
+        Ok(self.manager.preparing_for_shutdown().await?)
     }
 
     async fn next_prepare_for_shutdown(&mut self) -> Result<bool, LoginError> {

@@ -94,14 +94,22 @@ async fn serve<L: Login>(
     shutdown: &watch::Sender<Shutdown>,
     mut summary: watch::Receiver<NodeSummary>,
 ) -> Result<(), LoginError> {
+    let total = policy.total();
     loop {
-        let lock = login.inhibit().await?;
-        let (limit, total) = (login.inhibit_delay_max().await?, policy.total());
-        if let Some(warning) = too_short(limit, total) {
-            warn!("{warning}");
-        }
-        info!(grace_period = %humantime::format_duration(total), "a shutdown of this node waits for its pods");
-        while !login.next_prepare_for_shutdown().await? {}
+        // A daemon before this one, or a connection before this one, may have been told of it and be gone. logind gives
+        // no lock any more, but others' may hold it back.
+        let lock = if login.preparing_for_shutdown().await? {
+            None
+        } else {
+            shutdown.send_if_modified(|told| std::mem::replace(told, Shutdown::No) != Shutdown::No);
+            let lock = login.inhibit().await?;
+            if let Some(warning) = too_short(login.inhibit_delay_max().await?, total) {
+                warn!("{warning}");
+            }
+            info!(grace_period = %humantime::format_duration(total), "a shutdown of this node waits for its pods");
+            while !login.next_prepare_for_shutdown().await? {}
+            Some(lock)
+        };
         info!("the node shuts down: ending its pods, the least important first");
         shutdown.send_replace(Shutdown::Begun);
         let over = summary.wait_for(|node| node.shutdown == ShutdownPhase::Over);

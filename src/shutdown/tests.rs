@@ -4,7 +4,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 use tokio::sync::{Mutex, mpsc};
@@ -12,6 +12,7 @@ use tokio::sync::{Mutex, mpsc};
 /// A logind that says what a test tells it to; `None` ends the connection.
 struct Fake {
     signals: Arc<Mutex<mpsc::Receiver<Option<bool>>>>,
+    preparing: Arc<AtomicBool>,
     locks: Arc<AtomicUsize>,
 }
 
@@ -25,6 +26,10 @@ impl Login for Fake {
         Ok(Duration::from_secs(60))
     }
 
+    async fn preparing_for_shutdown(&mut self) -> Result<bool, LoginError> {
+        Ok(self.preparing.load(Ordering::Relaxed))
+    }
+
     async fn next_prepare_for_shutdown(&mut self) -> Result<bool, LoginError> {
         self.signals.lock().await.recv().await.flatten().ok_or(LoginError::Gone)
     }
@@ -32,6 +37,7 @@ impl Login for Fake {
 
 struct Stage {
     logind: mpsc::Sender<Option<bool>>,
+    preparing: Arc<AtomicBool>,
     locks: Arc<AtomicUsize>,
     told: watch::Receiver<Shutdown>,
     manager: watch::Sender<NodeSummary>,
@@ -40,6 +46,12 @@ struct Stage {
 }
 
 fn stage() -> Stage {
+    stage_where(false)
+}
+
+/// `preparing`: a shutdown is being held back.
+fn stage_where(preparing: bool) -> Stage {
+    let preparing = Arc::new(AtomicBool::new(preparing));
     let (logind, signals) = mpsc::channel(8);
     let signals = Arc::new(Mutex::new(signals));
     let locks = Arc::new(AtomicUsize::new(0));
@@ -47,10 +59,10 @@ fn stage() -> Stage {
     let (manager, summary) = watch::channel(NodeSummary::default());
     let detach = CancellationToken::new();
     let policy = ShutdownPolicy::from_periods(Duration::from_secs(30), Duration::from_secs(10));
-    let counted = locks.clone();
-    let connect = async move || Ok(Fake { signals: signals.clone(), locks: counted.clone() });
+    let (counted, held) = (locks.clone(), preparing.clone());
+    let connect = async move || Ok(Fake { signals: signals.clone(), preparing: held.clone(), locks: counted.clone() });
     let guard = tokio::spawn(guard(policy, connect, tx, summary, detach.clone()));
-    Stage { logind, locks, told, manager, detach, guard }
+    Stage { logind, preparing, locks, told, manager, detach, guard }
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,6 +103,31 @@ async fn a_lost_logind_is_asked_again() {
     stage.logind.send(Some(true)).await.unwrap();
     stage.told.wait_for(|told| *told == Shutdown::Begun).await.unwrap();
     assert_eq!(stage.locks.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_was_under_way_before_us_is_known_of() {
+    let mut stage = stage_where(true);
+    stage.told.wait_for(|told| *told == Shutdown::Begun).await.unwrap();
+    assert_eq!(stage.locks.load(Ordering::Relaxed), 0, "logind gives none now");
+    stage.manager.send_modify(|node| node.shutdown = ShutdownPhase::Over);
+    stage.preparing.store(false, Ordering::Relaxed);
+    stage.logind.send(Some(false)).await.unwrap();
+    stage.told.wait_for(|told| *told == Shutdown::No).await.unwrap();
+    // From now on it is held back.
+    stage.logind.send(Some(true)).await.unwrap();
+    stage.told.wait_for(|told| *told == Shutdown::Begun).await.unwrap();
+    assert_eq!(stage.locks.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shutdown_that_is_cancelled_while_logind_can_not_be_heard_is_over() {
+    let mut stage = stage();
+    stage.logind.send(Some(true)).await.unwrap();
+    stage.told.wait_for(|told| *told == Shutdown::Begun).await.unwrap();
+    stage.manager.send_modify(|node| node.shutdown = ShutdownPhase::Over);
+    stage.logind.send(None).await.unwrap();
+    stage.told.wait_for(|told| *told == Shutdown::No).await.unwrap();
 }
 
 #[test]
