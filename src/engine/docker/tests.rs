@@ -131,6 +131,30 @@ async fn an_engine_that_says_nothing_times_out() {
     assert_eq!(engine.events().await.map(drop), Err(timeout("events", 30)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_pull_may_take_any_time_while_it_gets_on() {
+    let pull = async |silence: &'static [u64]| {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sock");
+        let listener = UnixListener::bind(&path).unwrap();
+        let engine = DockerEngine::connect(&format!("unix://{}", path.display()), "me").unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await.unwrap();
+            for seconds in silence {
+                tokio::time::sleep(Duration::from_secs(*seconds)).await;
+                // Whoever gave up does not listen any more.
+                let _ = stream.write_all(b"{\"status\":\"Downloading\"}\r\n").await;
+            }
+        });
+        engine.image_pull("web", None).await
+    };
+    assert_eq!(pull(&[59, 59, 59]).await, Ok(()));
+    let stalled = EngineError::Timeout { operation: "image pull web".into(), after: Duration::from_secs(60) };
+    assert_eq!(pull(&[59, 61]).await, Err(stalled));
+}
+
 #[tokio::test]
 async fn errors_inside_a_good_stream_are_found() {
     let body =
