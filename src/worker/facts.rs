@@ -2,7 +2,7 @@
 //! `convert`'s.
 
 use crate::convert::NodeFacts;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 use tokio::sync::{Notify, watch};
 
 /// What translation needs to know of the node; it changes when the engine turns out to be another, or to
@@ -38,6 +38,19 @@ impl Facts {
         if self.current.send_if_modified(change) {
             self.news.notify_waiters();
         }
+    }
+
+    /// Lets everybody know the node's addresses. The last ones known stay while it has none: a link that is down
+    /// for a moment changes no pod.
+    pub(super) fn note_addresses(&self, addresses: Vec<IpAddr>) {
+        self.change(|facts| {
+            let changed = !addresses.is_empty() && facts.node_ips != addresses;
+            if changed {
+                tracing::info!("the node's addresses are {addresses:?}");
+                Arc::make_mut(facts).node_ips = addresses;
+            }
+            changed
+        });
     }
 
     pub(super) fn reader(&self) -> Reader {
@@ -93,6 +106,25 @@ mod tests {
         assert!(!waits(&reader), "a change from before the call counts");
         assert_eq!(reader.read().engine_api, facts.get().engine_api);
         assert!(waits(&reader));
+    }
+
+    #[test]
+    fn addresses_that_go_stay_known() {
+        let facts = Facts::new(node());
+        let mut reader = facts.reader();
+        let (one, two): (IpAddr, IpAddr) = ("192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap());
+        for (found, known, told) in [
+            (vec![], vec![], false),
+            (vec![one], vec![one], true),
+            (vec![one], vec![one], false),
+            (vec![], vec![one], false),
+            (vec![one, two], vec![one, two], true),
+            (vec![two], vec![two], true),
+        ] {
+            facts.note_addresses(found.clone());
+            let is_told = futures_util::FutureExt::now_or_never(reader.changed()).is_some();
+            assert_eq!((&reader.read().node_ips, is_told), (&known, told), "{found:?}");
+        }
     }
 
     #[tokio::test]

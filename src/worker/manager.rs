@@ -301,7 +301,7 @@ impl<E: Engine> PodManager<E> {
     /// Lists all our containers and tells each worker of its own.
     async fn list(&mut self, how: Relist) -> Result<(), EngineError> {
         if let Some(addresses) = self.options.addresses {
-            self.shared.note_addresses(addresses());
+            self.shared.facts.note_addresses(addresses());
         }
         let instance = self.shared.facts().instance.clone();
         let rows = self.shared.engine.list(convert::MANAGED_BY, instance.as_str()).await?;

@@ -115,19 +115,6 @@ impl<E: Engine> Shared<E> {
         known
     }
 
-    /// Lets everybody know the node's addresses. The last ones known stay while it has none: a link that is down
-    /// for a moment changes no pod.
-    fn note_addresses(&self, addresses: Vec<std::net::IpAddr>) {
-        self.facts.change(|facts| {
-            let changed = !addresses.is_empty() && facts.node_ips != addresses;
-            if changed {
-                tracing::info!("the node's addresses are {addresses:?}");
-                Arc::make_mut(facts).node_ips = addresses;
-            }
-            changed
-        });
-    }
-
     /// Lets everybody know what pods may refer to.
     fn note_objects(&self, objects: &Arc<Objects>) {
         self.facts.change(|facts| {

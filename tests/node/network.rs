@@ -237,3 +237,37 @@ async fn a_sandbox_that_is_taken_off_its_network_is_made_anew() {
     node.shows("web", "1/1 Running restarted").await;
     node.said("Pod sandbox changed, it will be killed and re-created.").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_gets_its_address_late_is_waited_for() {
+    let Some(node) = Node::new().await else { return };
+    let node = node.offline().flag("--sync-frequency=2s");
+    node.start();
+    let out = node.path("out");
+    node.declare(
+        "late.yaml",
+        &format!(
+            "---\n{{apiVersion: v1, kind: Pod, metadata: {{name: late}}, spec: {{terminationGracePeriodSeconds: 2, volumes: [{{name: \
+             out, hostPath: {{path: {}, type: DirectoryOrCreate}}}}], containers: [{{name: c, image: 'kl-test/busybox:1', command: \
+             [sh, -c, 'echo $HOST > /out/late.tmp; busybox mv /out/late.tmp /out/late; exec sleep 3600'], env: [{{name: HOST, \
+             valueFrom: {{fieldRef: {{fieldPath: status.hostIP}}}}}}], volumeMounts: [{{name: out, mountPath: /out}}]}}]}}}}",
+            out.display()
+        ),
+    );
+    node.said_of("late", "the node's address is not known yet").await;
+    for words in [
+        "link add kl0 type bridge",
+        "address add 198.51.100.7/24 dev kl0",
+        "link set kl0 up",
+        "route add default dev kl0",
+    ] {
+        node.ip(words);
+    }
+    let seen = eventually("it starts", || async { std::fs::read_to_string(out.join("late")).ok() }).await;
+    assert_eq!(seen, "198.51.100.7\n");
+    // Without a way to the world it is still the node's address.
+    node.ip("link set kl0 down");
+    node.said("connected to the Docker Engine").await;
+    let described = || async { node.ask("describe pod late").out.contains("n1/198.51.100.7").then_some(()) };
+    eventually("it is shown", described).await;
+}

@@ -30,6 +30,8 @@ pub struct Node {
     home: PathBuf,
     name: &'static str,
     flags: Vec<String>,
+    /// The daemon is to run without any network at first.
+    is_offline: bool,
     daemon: Mutex<Option<Child>>,
     /// Where in the log the present daemon begins.
     said_before: AtomicUsize,
@@ -67,6 +69,7 @@ impl Node {
             home,
             name: NODE,
             flags: Vec::new(),
+            is_offline: false,
             daemon: Mutex::new(None),
             said_before: AtomicUsize::new(0),
         })
@@ -91,6 +94,20 @@ impl Node {
         self
     }
 
+    /// The daemon runs in a network namespace of its own, which has no address. The engine is found by its socket.
+    pub fn offline(mut self) -> Self {
+        self.is_offline = true;
+        self
+    }
+
+    /// Runs `ip` in the daemon's network namespace.
+    pub fn ip(&self, words: &str) {
+        let id = self.daemon.lock().unwrap().as_ref().expect("the daemon runs").id();
+        let mut command = Command::new("nsenter");
+        command.args(["--net", "--target", &id.to_string(), "ip"]).args(words.split(' '));
+        assert!(command.status().unwrap().success(), "ip {words}");
+    }
+
     /// The daemon started next has only what is given from now on.
     pub fn without_flags(mut self) -> Self {
         self.flags.clear();
@@ -107,7 +124,11 @@ impl Node {
 
     /// The command that starts the daemon of this node.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kubelet-lite"));
+        let program = env!("CARGO_BIN_EXE_kubelet-lite");
+        let mut command = if self.is_offline { Command::new("unshare") } else { Command::new(program) };
+        if self.is_offline {
+            command.args(["--net", program]);
+        }
         command
             .arg(format!("--pod-manifest-path={}", self.manifests().display()))
             .arg(format!("--root-dir={}", self.path("root").display()))
