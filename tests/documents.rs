@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers may panic too")]
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 use kubelet_lite::{
     cli::{Cli, Options},
     exit::ExitStatus,
@@ -50,6 +50,48 @@ fn the_readme_lists_every_flag_with_its_default() {
         known.insert(name, default);
     }
     assert_eq!(said, known);
+}
+
+#[test]
+fn a_flag_and_its_value_are_one_word_or_two() {
+    let examples: BTreeMap<&str, &str> = [
+        ("PATH", "/a/b"),
+        ("FILE", "/a/b"),
+        ("DIR", "/a/b"),
+        ("ENDPOINT", "unix:///a/b"),
+        ("NAME", "n1"),
+        ("LABELS", "a=b"),
+        ("TAINTS", "a=b:NoSchedule"),
+        ("IP", "192.0.2.1"),
+        ("DURATION", "1m30s"),
+        ("IMAGE", "i:1"),
+        ("NETWORK", "net"),
+        ("N", "-1"),
+        ("SYSCTLS", "kernel.sem"),
+        ("BOOL", "false"),
+        ("FORMAT", "json"),
+    ]
+    .into();
+    let command = Cli::command();
+    let mut count = 0;
+    for arg in command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())) {
+        let (flag, form) = (arg.get_long().unwrap(), arg.get_value_names().unwrap()[0].as_str());
+        let value = match flag {
+            "field-validation" => "Warn",
+            "max-pods" | "v" => "4",
+            _ => examples.get(form).copied().unwrap_or_else(|| panic!("an example of {form}")),
+        };
+        let one = Cli::try_parse_from(["kubelet-lite", &format!("--{flag}={value}")]).unwrap();
+        let two = Cli::try_parse_from(["kubelet-lite", &format!("--{flag}"), value]);
+        // The README says so of this one.
+        if flag == "seccomp-default" {
+            assert!(two.is_err());
+        } else {
+            assert_eq!(format!("{:?}", one.options), format!("{:?}", two.unwrap().options));
+        }
+        count += 1;
+    }
+    assert!(count > 20, "{count}");
 }
 
 #[test]

@@ -161,6 +161,13 @@ grep -A1 'docker stop.*k8s_\[a-z0-9\]' "$work/out" | grep -q 'docker stop.*k8s_P
 echo "-- purge leaves nothing but manifests, claims and what is the operator's"
 mkdir -p "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b"
 touch "$work/hostpath/precious" "$node/image"
+# As log collectors find them; one is of a container that was removed by hand, one is somebody else's.
+mkdir -p "$node/var/log/pods/default_web_uid/app" "$node/var/log/pods/default_web_uid/gone" \
+	"$node/var/log/pods/default_other_1234/c" "$node/var/log/containers"
+ln -s /containers/app "$node/var/log/pods/default_web_uid/app/0.log"
+ln -s /containers/app "$node/var/log/containers/web_default_app-app.log"
+ln -s /containers/gone "$node/var/log/pods/default_web_uid/gone/0.log"
+ln -s /image.log "$node/var/log/pods/default_other_1234/c/0.log"
 echo k8s_default_data >"$node/claims"
 # An operator's containers of a committed image have our labels.
 echo "app running mine bridge a-box" >"$node/containers/mine"
@@ -188,6 +195,10 @@ dpkg_ --purge kubelet-lite
 [ "$(cat "$node"/containers/*)" = "app running k8s_app_copy bridge a-box
 app running mine bridge a-box" ] || fail "other containers are left: $(head "$node"/containers/*)"
 [ ! -e "$node/image" ] || fail "the sandboxes' image is left"
+[ "$(cd "$node/var/log" && find pods containers 2>/dev/null | grep -v '^pods$' | LC_ALL=C sort | tr '\n' ' ')" = \
+	"pods/default_other_1234 pods/default_other_1234/c pods/default_other_1234/c/0.log " ] ||
+	fail "links to logs: $(find "$node/var/log/pods" "$node/var/log/containers")"
+rm -r "$node/var/log/pods"
 [ "$(grep -o '^docker \(stop\|rm\) .*' "$node/docker.log")" = "docker stop app
 docker stop sidecar
 docker stop a-box

@@ -92,14 +92,15 @@ finish() {
 		[ -z "$(ids)" ] || bold "removing the pods: $manifests is emptied"
 		rm -rf "${manifests:?}"/*
 		local deadline=$((SECONDS + 60))
-		until nothing_left || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
+		# A pod has its directory before it has containers.
+		until { nothing_left && no_pod_directory; } || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
 		stop_daemon || status=1
 	fi
 	[ -z "$tail" ] || kill "$tail" 2>/dev/null
 	if [ -n "$root" ]; then
 		for id in $(ids); do
 			echo "left over, removed by force: $id" >&2
-			status=1
+			[ $status != 0 ] || status=1
 			api DELETE "/containers/$id?force=1&v=1" >/dev/null
 		done
 	fi
@@ -109,7 +110,10 @@ finish() {
 	else
 		comm -13 <(echo "$images_before") <(images) | while read -r id; do api DELETE "/images/$id" >/dev/null; done
 	fi
-	[ -z "$work" ] || rm -rf "$work"
+	if [ -n "$work" ]; then
+		awk -v dir="$work/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r | xargs -r umount -l
+		rm -rf "$work"
+	fi
 	[ -z "$lock" ] || rm -f "$lock"
 	if [ $status = 0 ]; then bold "all gone; the end"; fi
 	exit $status
