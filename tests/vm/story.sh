@@ -244,7 +244,9 @@ tell "== removal"
 on 'rm /etc/kubernetes/manifests/crash.yaml'
 eventually "a removed file's pod is gone" "test -z \"\$(docker ps -aq --filter label=io.kubernetes.pod.name=crash-$host)\""
 remember
-on 'DEBIAN_FRONTEND=noninteractive apt-get remove -y kubelet-lite' | grep -q 'docker stop' || fail "not said how to end the pods"
+# Read to its end: what is written after `grep -q` has found it would fail.
+said=$(on 'DEBIAN_FRONTEND=noninteractive apt-get remove -y kubelet-lite 2>&1') || fail "apt-get remove: $said"
+grep -q 'docker stop' <<<"$said" || fail "not said how to end the pods: $said"
 same "a removal of the package"
 # Its image has the database's labels.
 on "docker commit \$($(running db)) copy:1 && docker run -d --name copy copy:1 sleep infinity" >/dev/null
