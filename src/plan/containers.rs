@@ -139,7 +139,12 @@ impl Planner<'_> {
         let as_declared = is_as_declared(instance.hash.as_ref(), &container.hash);
         match &instance.state {
             ContainerState::Running { .. } if as_declared && self.ending(&instance.id).is_some() => Progress::Later,
-            ContainerState::Running { .. } if as_declared && self.post_start(container, instance) => Progress::Hold,
+            // What an edit is to replace as well, as long as it may run on.
+            ContainerState::Running { .. }
+                if self.ending(&instance.id).is_none() && self.post_start(container, instance) =>
+            {
+                Progress::Hold
+            }
             ContainerState::Running { .. } if as_declared => match container.kind {
                 // Those after it wait for its startup probe.
                 ContainerKind::Sidecar if !self.has_started(container, instance) => Progress::Later,

@@ -161,6 +161,28 @@ fn post_start() {
                 "log waits: ContainerCreating",
             ),
             (
+                "an edit waits for its image: it goes on, and those after it wait all the same",
+                |r| {
+                    r.edit("app").image = Some("app:2".into());
+                    r.begin(PodAction::RunPostStart { id: "app-0".into(), name: "app".into() });
+                },
+                "EnsureImage app:2 IfNotPresent
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating",
+            ),
+            (
+                "an edit whose image is here ends it",
+                |r| {
+                    r.edit("app").image = Some("app:2".into());
+                    r.know(&["app:2"]);
+                },
+                "RunPreStop app app-0
+                 CreateContainer a log #0 in a-sb0, no back-off
+                 log waits: ContainerCreating
+                 ends app-0 +30s, DefinitionChanged
+                 wake +30s",
+            ),
+            (
                 "it hangs: removal does not wait for it",
                 |r| {
                     r.begin(PodAction::RunPostStart { id: "app-0".into(), name: "app".into() });
