@@ -73,15 +73,24 @@ fn impossible(spec: &api::PodSpec) -> Option<String> {
         if (context.privileged == Some(true) || wants) && !has_all {
             return Some(format!("container {} wants capabilities this machine does not have", container.name));
         }
-        if context.app_armor_profile.as_ref().is_some_and(|p| p.type_ == "Localhost") {
-            return Some(format!("container {} wants an AppArmor profile of a node", container.name));
-        }
     }
     let device = |v: &&api::Volume| {
         let type_ = v.host_path.as_ref().and_then(|h| h.type_.as_deref());
         matches!(type_, Some("CharDevice" | "BlockDevice"))
     };
     spec.volumes.iter().flatten().find(device).map(|volume| format!("volume {} is a device of a node", volume.name))
+}
+
+/// Whether a pod wants an AppArmor profile of a node, without which its containers wait.
+fn wants_app_armor(spec: &api::PodSpec, annotations: Option<&Value>) -> Option<String> {
+    let of_pod = spec.security_context.iter().filter_map(|context| context.app_armor_profile.as_ref());
+    let of_containers = containers(spec).filter_map(|c| c.security_context.as_ref()?.app_armor_profile.as_ref());
+    let annotated = annotations.and_then(Value::as_object).into_iter().flatten().any(|(key, value)| {
+        let is_local = value.as_str().is_some_and(|profile| profile.starts_with("localhost/"));
+        key.starts_with("container.apparmor.security.beta.kubernetes.io/") && is_local
+    });
+    let any = annotated || of_pod.chain(of_containers).any(|profile| profile.type_ == "Localhost");
+    any.then(|| "it wants an AppArmor profile of a node".to_owned())
 }
 
 fn profiles(spec: &api::PodSpec) -> Vec<String> {
@@ -274,10 +283,12 @@ fn plays(path: &Path, number: usize, host: &Path) -> (Vec<Play>, Vec<String>) {
             }
             Object::Workload { .. } | Object::Config { .. } => continue,
         };
-        let at = if matches!(object, Object::Pod { .. }) { "/spec" } else { "/spec/template/spec" };
+        let of_pod = if matches!(object, Object::Pod { .. }) { "" } else { "/spec/template" };
+        let annotations = written.pointer(&format!("{of_pod}/metadata/annotations")).cloned();
+        let at = &format!("{of_pod}/spec");
         let Some(spec) = written.pointer_mut(at) else { continue };
         let mut typed: api::PodSpec = serde_json::from_value(spec.clone()).unwrap();
-        if let Some(why) = impossible(&typed) {
+        if let Some(why) = impossible(&typed).or_else(|| wants_app_armor(&typed, annotations.as_ref())) {
             left.push(format!("{file}: {why}"));
             continue;
         }
