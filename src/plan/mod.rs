@@ -11,7 +11,7 @@
 //! Terminate, or a doomed uid ──► terminate: containers → sidecars in reverse → containers removed,
 //!                                           sandbox stopped → volumes and sandbox removed
 //! Run, another uid is there  ──► images of the new pod first, then terminate the other
-//! Run                        ──► sandbox → edits → init and sidecars → apps → tombstones
+//! Run                        ──► sandbox → rounds (`RestartAllContainers`) → edits → init and sidecars → apps → tombstones
 //! ```
 
 pub mod action;
