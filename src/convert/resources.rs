@@ -17,6 +17,8 @@ const MIN_QUOTA: i64 = 1000;
 const SANDBOX_OOM_SCORE_ADJ: i64 = -998;
 const GUARANTEED_OOM_SCORE_ADJ: i64 = -997;
 const BEST_EFFORT_OOM_SCORE_ADJ: i64 = 1000;
+/// The smallest reservation that the engine takes, in bytes.
+const MIN_RESERVATION: i64 = 6 << 20;
 const SYSTEM_NODE_CRITICAL: &str = "system-node-critical";
 
 /// `status.qosClass`.
@@ -165,10 +167,13 @@ pub(super) fn apply(
         host.cpu_period = Some(PERIOD);
         host.cpu_quota = Some(cpu_quota(limit));
     }
-    if let Some(memory) = effective_limit(pod, container, "memory").map(Quantity::value) {
-        host.memory = Some(memory);
-        host.memory_swap = Some(memory);
-    }
+    let memory = effective_limit(pod, container, "memory").map(Quantity::value);
+    host.memory = memory;
+    host.memory_swap = memory;
+    // What is asked for is kept from reclaim while the node is short of memory: `memory.low`, and the soft limit of
+    // cgroup v1. The engine refuses one above the limit, and a tiny one.
+    let reservation = requested(pod, container, "memory").map(|asked| asked.value().min(memory.unwrap_or(i64::MAX)));
+    host.memory_reservation = reservation.filter(|bytes| *bytes >= MIN_RESERVATION);
     host.pids_limit = node.pod_max_pids;
     host.oom_score_adj = Some(permitted(oom_score_adj(pod, container, node.memory_total), node));
     Ok(())

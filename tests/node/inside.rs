@@ -14,6 +14,7 @@ fn look(name: &str) -> String {
          cd /proc/sys/net; echo \"unprivileged=$(cat ipv4/ip_unprivileged_port_start) somaxconn=$(cat core/somaxconn)\" >> /out/{name}.tmp; \
          echo \"hostname=$(hostname) oom=$(cat /proc/self/oom_score_adj)\" >> /out/{name}.tmp; cd /sys/fs/cgroup; \
          echo \"memory=$(cat memory/memory.limit_in_bytes memory.max)\" >> /out/{name}.tmp; \
+         echo \"reserved=$(cat memory/memory.soft_limit_in_bytes memory.low)\" >> /out/{name}.tmp; \
          echo \"cpu=$(cat cpu/cpu.cfs_quota_us cpu.max)\" >> /out/{name}.tmp; \
          echo \"pids=$(cat pids/pids.max pids.max)\" >> /out/{name}.tmp; \
          echo \"kcore=$(head -c 1 /proc/kcore)\" >> /out/{name}.tmp; cat /etc/hosts /proc/self/mountinfo >> /out/{name}.tmp; \
@@ -70,7 +71,7 @@ spec:
     image: kl-test/busybox:1
     {strict}
     {mounts}
-    resources: {{limits: {{memory: 32Mi, cpu: 100m}}}}
+    resources: {{limits: {{memory: 32Mi, cpu: 100m}}, requests: {{memory: 16Mi}}}}
     securityContext:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
@@ -138,7 +139,7 @@ spec:
     assert!(!strict.contains("wrote-rootfs") && loose.contains("wrote-rootfs"));
     assert!(!strict.contains("made-directory") && loose.contains("made-directory"));
     // Of cgroup v1 or v2, whichever is there.
-    assert!(strict.contains("\nmemory=33554432\n"), "{strict}");
+    assert!(strict.contains("\nmemory=33554432\n") && strict.contains("\nreserved=16777216\n"), "{strict}");
     assert!(strict.contains("\ncpu=10000\n") || strict.contains("\ncpu=10000 100000\n"), "{strict}");
     let id = node.runs("inside", "strict").await;
     let score = node.engine.inspect(&id).await.unwrap().oom_score_adj;

@@ -46,18 +46,36 @@ fn cpu() {
 }
 
 #[test]
-fn memory_means_no_swap() {
-    for (resources, bytes) in [
-        ("{}", None),
-        ("{requests: {memory: 1Gi}}", None),
-        ("{limits: {memory: 0}}", None),
-        ("{limits: {memory: 64Mi}}", Some(67_108_864)),
-        ("{limits: {memory: 1.5k}}", Some(1500)),
+fn memory_means_no_swap_and_what_is_asked_for_is_reserved() {
+    const MI: i64 = 1 << 20;
+    for (resources, bytes, reserved) in [
+        ("{}", None, None),
+        ("{requests: {memory: 1Gi}}", None, Some(1024 * MI)),
+        ("{requests: {memory: 6Mi}}", None, Some(6 * MI)),
+        // Below the engine's least.
+        ("{requests: {memory: 6291455}}", None, None),
+        ("{requests: {memory: 0}}", None, None),
+        ("{limits: {memory: 0}}", None, None),
+        // A limit alone is a request too.
+        ("{limits: {memory: 64Mi}}", Some(64 * MI), Some(64 * MI)),
+        ("{limits: {memory: 64Mi}, requests: {memory: 16Mi}}", Some(64 * MI), Some(16 * MI)),
+        ("{limits: {memory: 1.5k}}", Some(1500), None),
     ] {
         let host = host(&one(resources), 0);
         assert_eq!((host.memory, host.memory_swap), (bytes, bytes), "{resources}");
-        assert_eq!(host.memory_reservation, None, "{resources}");
+        assert_eq!(host.memory_reservation, reserved, "{resources}");
     }
+}
+
+#[test]
+fn a_share_of_the_pods_request_is_reserved_below_its_limit() {
+    let shares = |of_pod: &str| {
+        let pod = pod(&format!("resources: {of_pod}\ncontainers: [{{name: a, image: i}}, {{name: b, image: i}}]"));
+        [0, 1].map(|index| (host(&pod, index).memory, host(&pod, index).memory_reservation))
+    };
+    let mi = |count: i64| Some(count << 20);
+    assert_eq!(shares("{requests: {memory: 64Mi}}"), [(None, mi(32)); 2]);
+    assert_eq!(shares("{limits: {memory: 128Mi}, requests: {memory: 64Mi}}"), [(mi(128), mi(32)); 2]);
 }
 
 #[test]
