@@ -56,7 +56,7 @@ pub fn sub_paths(
                 Some(_) => {
                     disk.claims.get(&mount.name).cloned().ok_or_else(|| no_directory(subject, &field, "subPath"))?
                 }
-                None => volume_path(pod, mount, node, subject, &field)?,
+                None => volume_path(pod, container, mount, node, subject, &field)?,
             };
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
@@ -89,15 +89,17 @@ pub(super) fn mounts(
             }
             _ if in_part => paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?,
-            _ => volume_path(pod, mount, node, subject, &field)?,
+            _ => volume_path(pod, container, mount, node, subject, &field)?,
         };
-        let read_only = mount.read_only == Some(true) || is_read_only(pod, mount);
+        let of_image = container.image_volumes.iter().any(|volume| volume.name == mount.name);
+        // An image's files are mounted as they may be used, and the engine's own flags would replace those.
+        let read_only = !of_image && (mount.read_only == Some(true) || is_read_only(pod, mount));
         mounts.push(Mount {
             target: Some(absolute(&mount.mount_path)),
             source: Some(utf8(&source, subject, &field)?),
             typ: Some(MountType::BIND),
             read_only: read_only.then_some(true),
-            bind_options: bind_options(mount, read_only, node, subject, &field)?,
+            bind_options: if of_image { None } else { bind_options(mount, read_only, node, subject, &field)? },
             ..Mount::default()
         });
     }
@@ -255,6 +257,7 @@ fn absolute(path: &str) -> String {
 
 fn volume_path(
     pod: &Pod,
+    container: &Container,
     mount: &api::VolumeMount,
     node: &NodeFacts,
     subject: &Subject,
@@ -267,6 +270,9 @@ fn volume_path(
     };
     if let Some(host_path) = &volume.host_path {
         return Ok(PathBuf::from(absolute(&host_path.path)));
+    }
+    if let Some(image) = container.image_volumes.iter().find(|image| image.name == volume.name) {
+        return paths::image(&node.root_dir, &pod.uid, image).map_err(name_error(subject, field));
     }
     if volume.empty_dir.is_some() {
         return paths::empty_dir(&node.root_dir, &pod.uid, &volume.name).map_err(name_error(subject, field));

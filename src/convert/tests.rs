@@ -153,11 +153,14 @@ containers:
   - {name: host, mountPath: /deep, readOnly: true, recursiveReadOnly: IfPossible}
   - {name: host, mountPath: '/part:1', subPath: a/b, readOnly: true}
   - {name: memory, mountPath: /mine, subPathExpr: 'users/$(WHO)'}
+  - {name: files, mountPath: /files, readOnly: true, recursiveReadOnly: Enabled}
+  - {name: files, mountPath: /bin, subPath: usr/bin}
   - {name: hosts, mountPath: /etc/hosts}
 volumes:
 - {name: memory, emptyDir: {medium: Memory}}
 - {name: host, hostPath: {path: '/srv/odd:name'}}
 - {name: hosts, hostPath: {path: /etc/hosts, type: File}}
+- {name: files, image: {reference: 'files:1'}}
 "
         )["containers"]["c"]["HostConfig"]["Mounts"]
     );

@@ -127,6 +127,10 @@ pub trait Engine: Send + Sync + 'static {
         auth: Option<&RegistryAuth>,
     ) -> impl Future<Output = Result<(), EngineError>> + Send;
 
+    /// Writes a local image as a docker-archive (`docker save`) into an empty file.
+    /// [`EngineError::NotFound`] if it is not there.
+    fn image_save(&self, reference: &str, into: std::fs::File) -> impl Future<Output = Result<(), EngineError>> + Send;
+
     /// Makes a named volume, on the engine's own disk, unless there is one of that name: that one is kept as
     /// it is, labels and driver included. It stays until somebody removes it.
     fn volume_create(
@@ -184,6 +188,14 @@ pub enum EngineError {
         /// The time limit.
         after: Duration,
     },
+    /// What the engine sends could not be kept: a full disk, say.
+    #[error("{operation}: can not write what the engine sends: {message}")]
+    NotKept {
+        /// Docker's verb and its subject.
+        operation: String,
+        /// The system's words.
+        message: String,
+    },
     /// The answer could not be understood.
     #[error("{operation}: unexpected answer: {message}")]
     Protocol {
@@ -195,6 +207,10 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    fn not_kept(operation: &str) -> impl FnOnce(std::io::Error) -> Self {
+        let operation = operation.to_owned();
+        move |error| Self::NotKept { operation, message: error.to_string() }
+    }
     /// Whether the engine itself was not reached, so that the fault is not the request's.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

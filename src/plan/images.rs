@@ -36,11 +36,16 @@ impl Planner<'_> {
         worst
     }
 
-    /// `None` when the image is there.
+    /// `None` when all images of the container are there.
     pub(super) fn ensure_image(&mut self, container: &Container) -> Option<Offer> {
-        if self.input.images.contains_key(&container.image) {
-            return None;
+        let images = self.input.images;
+        let mut worst = None;
+        for (image, policy) in container.images().filter(|(image, _)| !images.contains_key(*image)) {
+            let offer = self.offer(PodAction::EnsureImage { image: image.clone(), policy });
+            if !matches!(worst, Some(Offer::BackingOff { .. })) {
+                worst = Some(offer);
+            }
         }
-        Some(self.offer(PodAction::EnsureImage { image: container.image.clone(), policy: container.pull_policy }))
+        worst
     }
 }

@@ -28,5 +28,5 @@ pub use ports::{HostPort, PortTaken, taken_ports};
 pub use probe::{ProbeKey, ProbeKind, ProbeVerdict, ProbeVerdicts};
 pub use references::{ContainerReferences, PodReferences};
 pub use restart::{Restart, RestartAction, RestartPolicy};
-pub use spec::{Container, ContainerKind, ManifestSource, Node, Pod, PullPolicy};
+pub use spec::{Container, ContainerKind, ImageVolume, ManifestSource, Node, Pod, PullPolicy};
 pub use standing::Standing;

@@ -76,12 +76,37 @@ pub struct Container {
     pub image: ImageRef,
     /// `imagePullPolicy`.
     pub pull_policy: PullPolicy,
+    /// The `image` volumes that it mounts, in the order of the mounts.
+    pub image_volumes: Vec<ImageVolume>,
     /// Whether it is started again after its end.
     pub restart: Restart,
     /// Hash of what the running process depends on.
     pub hash: SpecHash,
     /// The container with defaults.
     pub api: Arc<api::Container>,
+}
+
+/// A volume that is the files of an image (`volumes[].image`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageVolume {
+    /// The volume's name.
+    pub name: String,
+    /// `image.reference`.
+    pub image: ImageRef,
+    /// `image.pullPolicy`.
+    pub pull_policy: PullPolicy,
+}
+
+impl ImageVolume {
+    fn of(volume: &api::Volume) -> Result<Option<Self>, ResolveError> {
+        let Some(source) = &volume.image else { return Ok(None) };
+        let reference = source.reference.as_deref().filter(|r| !r.is_empty());
+        Ok(Some(Self {
+            name: volume.name.clone(),
+            image: ImageRef::new(reference.ok_or(ResolveError::Missing("image.reference"))?),
+            pull_policy: pull_policy("image.pullPolicy", source.pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
+        }))
+    }
 }
 
 /// Part a container plays in its pod.
@@ -176,7 +201,9 @@ impl Pod {
         defaults::apply(&mut spec);
         let policy = spec.restart_policy.as_deref().unwrap_or("Always");
         let restart_policy = RestartPolicy::parse("spec.restartPolicy", policy)?;
-        let parts = PodParts { written: written_spec, restart_policy };
+        let volumes = spec.volumes.iter().flatten().map(ImageVolume::of).filter_map(Result::transpose);
+        let volumes: Vec<ImageVolume> = volumes.collect::<Result<_, _>>()?;
+        let parts = PodParts { written: written_spec, restart_policy, image_volumes: &volumes };
         let mut containers = Vec::new();
         let written_init = written_spec.init_containers.iter().flatten();
         let init = spec.init_containers.take().into_iter().flatten();
@@ -242,9 +269,16 @@ impl Pod {
 struct PodParts<'a> {
     written: &'a api::PodSpec,
     restart_policy: RestartPolicy,
+    image_volumes: &'a [ImageVolume],
 }
 
 impl Container {
+    /// The images that it needs, each once: its own, then those of the `image` volumes that it mounts.
+    pub fn images(&self) -> impl Iterator<Item = (&ImageRef, PullPolicy)> {
+        let volumes = self.image_volumes.iter().map(|volume| (&volume.image, volume.pull_policy));
+        std::iter::once((&self.image, self.pull_policy)).chain(volumes.filter(|(image, _)| **image != self.image))
+    }
+
     /// The probe of this kind, as declared.
     pub fn probe(&self, kind: ProbeKind) -> Option<&api::Probe> {
         match kind {
@@ -274,7 +308,8 @@ impl Container {
         let mut spec = api::PodSpec { containers: vec![written.clone()], ..Default::default() };
         defaults::apply(&mut spec);
         let defaulted = spec.containers.first().unwrap_or(written).clone();
-        Self::resolve(kind, written, defaulted, PodParts { written: &spec, restart_policy: RestartPolicy::Never })
+        let parts = PodParts { written: &spec, restart_policy: RestartPolicy::Never, image_volumes: &[] };
+        Self::resolve(kind, written, defaulted, parts)
     }
 
     fn resolve(
@@ -284,11 +319,20 @@ impl Container {
         pod: PodParts<'_>,
     ) -> Result<Self, ResolveError> {
         let image = defaulted.image.as_deref().filter(|i| !i.is_empty());
+        let mut image_volumes: Vec<ImageVolume> = Vec::new();
+        for mount in defaulted.volume_mounts.iter().flatten() {
+            let volume = pod.image_volumes.iter().find(|volume| volume.name == mount.name);
+            image_volumes.extend(volume.filter(|volume| !image_volumes.contains(volume)).cloned());
+        }
         Ok(Self {
             name: ContainerName::new(defaulted.name.clone()),
             kind,
             image: ImageRef::new(image.ok_or(ResolveError::Missing("image"))?),
-            pull_policy: pull_policy(defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"))?,
+            pull_policy: pull_policy(
+                "imagePullPolicy",
+                defaulted.image_pull_policy.as_deref().unwrap_or("IfNotPresent"),
+            )?,
+            image_volumes,
             restart: Restart::resolve(kind, &defaulted, pod.restart_policy)?,
             hash: hash::container_hash(written, pod.written.resources.as_ref()),
             api: Arc::new(defaulted),
@@ -296,16 +340,12 @@ impl Container {
     }
 }
 
-fn pull_policy(value: &str) -> Result<PullPolicy, ResolveError> {
+fn pull_policy(field: &'static str, value: &str) -> Result<PullPolicy, ResolveError> {
     match value {
         "Always" => Ok(PullPolicy::Always),
         "IfNotPresent" => Ok(PullPolicy::IfNotPresent),
         "Never" => Ok(PullPolicy::Never),
-        other => Err(ResolveError::Unknown {
-            field: "imagePullPolicy",
-            value: other.to_owned(),
-            expected: "Always, IfNotPresent, Never",
-        }),
+        other => Err(ResolveError::Unknown { field, value: other.to_owned(), expected: "Always, IfNotPresent, Never" }),
     }
 }
 

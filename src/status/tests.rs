@@ -357,7 +357,8 @@ fn a_condition_keeps_its_moment_until_it_changes() {
 
 #[test]
 fn words_and_messages_of_waiting() {
-    let pod = pod(ONE);
+    let pod = pod("{volumes: [{name: v, image: {reference: 'files:1'}}], \
+         containers: [{name: app, image: 'app:1', volumeMounts: [{name: v, mountPath: /v}]}]}");
     let container = &pod.containers[0];
     let until = moment(0);
     let failed = |target, reason| {
@@ -381,6 +382,12 @@ fn words_and_messages_of_waiting() {
             failed(image(), "ErrImagePull"),
             Some("ImagePullBackOff"),
             "Back-off pulling image \"app:1\": ErrImagePull: why",
+        ),
+        (
+            WaitingReason::Failed { reason: "ErrImagePull", until },
+            failed(Target::Image("files:1".into()), "ErrImagePull"),
+            Some("ImagePullBackOff"),
+            "Back-off pulling image \"files:1\": ErrImagePull: why",
         ),
         // While it is tried again.
         (WaitingReason::ContainerCreating, failed(image(), "ErrImagePull"), Some("ErrImagePull"), "why"),

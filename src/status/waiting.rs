@@ -21,7 +21,7 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
     match reason {
         WaitingReason::ContainerCreating | WaitingReason::PodInitializing => {
             match failure(pod, container, results, None) {
-                Some(failure) => failed(container, failure.reason, false, Some(failure)),
+                Some((target, failure)) => failed(container, failure.reason, false, Some((target, failure))),
                 None => Waiting { reason: None, message: String::new() },
             }
         }
@@ -56,29 +56,35 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
     }
 }
 
-/// The failure that a container waits for: its image's, its own, its sandbox's.
+/// The failure that a container waits for: one of its images', its own, its sandbox's.
 fn failure<'a>(
     pod: &Pod,
     container: &Container,
     results: &'a LastResults,
     reason: Option<&str>,
-) -> Option<&'a Failure> {
-    let targets = [
-        Target::Image(container.image.clone()),
-        Target::Container(pod.uid.clone(), container.name.clone()),
-        Target::Sandbox(pod.uid.clone()),
-    ];
-    let mut known = targets.iter().filter_map(|target| results.get(target));
-    known.find(|failure| reason.is_none_or(|reason| failure.reason == reason))
+) -> Option<(&'a Target, &'a Failure)> {
+    let own = [Target::Container(pod.uid.clone(), container.name.clone()), Target::Sandbox(pod.uid.clone())];
+    let targets = container.images().map(|(image, _)| Target::Image(image.clone())).chain(own);
+    let mut known = targets.filter_map(|target| results.get_key_value(&target));
+    known.find(|(_, failure)| reason.is_none_or(|reason| failure.reason == reason))
 }
 
-fn failed(container: &Container, reason: &'static str, backing_off: bool, failure: Option<&Failure>) -> Waiting {
-    let message = failure.map(|f| f.message.as_str()).unwrap_or_default();
+fn failed(
+    container: &Container,
+    reason: &'static str,
+    backing_off: bool,
+    failure: Option<(&Target, &Failure)>,
+) -> Waiting {
+    let message = failure.map(|(_, f)| f.message.as_str()).unwrap_or_default();
     match reason {
-        "ErrImagePull" if backing_off => Waiting {
-            reason: Some("ImagePullBackOff"),
-            message: format!("Back-off pulling image \"{}\": ErrImagePull: {message}", container.image),
-        },
+        "ErrImagePull" if backing_off => {
+            let image = match failure {
+                Some((Target::Image(image), _)) => image,
+                _ => &container.image,
+            };
+            let message = format!("Back-off pulling image \"{image}\": ErrImagePull: {message}");
+            Waiting { reason: Some("ImagePullBackOff"), message }
+        }
         reason if is_of_the_container(reason) => Waiting { reason: Some(reason), message: message.to_owned() },
         // The kubelet shows what fails for the pod as a whole in its events only.
         reason => Waiting { reason: None, message: format!("{reason}: {message}") },

@@ -14,7 +14,9 @@ mod atomic;
 mod endings;
 mod error;
 mod host_path;
+mod image;
 mod key;
+mod layers;
 mod log_links;
 mod memory;
 mod mount_table;
@@ -29,7 +31,7 @@ pub use log_links::{LogLink, LogLinks};
 
 use crate::{
     convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, ResolvConf, SandboxFacts},
-    pod::{Attempt, Confidential, Container, ContainerName, Pod, PodUid},
+    pod::{Attempt, Confidential, Container, ContainerName, ImageVolume, Pod, PodUid},
 };
 use error::{Io, Place};
 use k8s_openapi::api::core::v1 as api;
@@ -95,8 +97,10 @@ impl VolumeManager {
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
         self.write_files(pod, files, now)?;
         for volume in pod.spec.volumes.iter().flatten() {
-            // Written above; made by the engine.
-            if convert::file_volume_path(&self.root, pod, volume).is_some() || volume.persistent_volume_claim.is_some()
+            // Written above; made by the engine; made once its image is here.
+            if convert::file_volume_path(&self.root, pod, volume).is_some()
+                || volume.persistent_volume_claim.is_some()
+                || volume.image.is_some()
             {
                 continue;
             }
@@ -183,6 +187,19 @@ impl VolumeManager {
             sub_path::bind(&sub_path, place)?;
         }
         Ok(())
+    }
+
+    /// A file for the archive of an `image` volume's image, if the volume is still to be made from it, with
+    /// [`Self::finish_image`]; else the volume is ready.
+    pub fn begin_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<Option<fs::File>, VolumeError> {
+        let place = &Place::of(&pod.key).volume(&volume.name);
+        image::begin(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
+    }
+
+    /// Makes an `image` volume from its image's archive.
+    pub fn finish_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<(), VolumeError> {
+        let place = &Place::of(&pod.key).volume(&volume.name);
+        image::finish(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
     }
 
     /// The files that variables of a container are taken from, found without leaving their volumes.

@@ -2,7 +2,8 @@
 //!
 //! Uids and names come from users and become path components here, so each is checked first.
 
-use crate::pod::{Attempt, ContainerName, PodUid};
+use crate::pod::{Attempt, ContainerName, ImageVolume, PodUid};
+use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// A text that would not stay in its directory, were it used as a file name.
@@ -42,6 +43,15 @@ pub fn empty_dir(root: &Path, uid: &PodUid, volume: &str) -> Result<PathBuf, Not
 /// `<pod>/volumes/<plug-in>/<volume>`: files that are written here.
 pub fn file_volume(root: &Path, uid: &PodUid, plugin: &str, volume: &str) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("volumes").join(plugin).join(plain(volume)?))
+}
+
+/// `<pod>/volumes/kubernetes.io~image/<volume>.<digest of the reference>`: the files of an image. Where a pod keeps
+/// its volumes over an edit, another image is another directory.
+pub fn image(root: &Path, uid: &PodUid, volume: &ImageVolume) -> Result<PathBuf, NotAFileName> {
+    let digest = Sha256::digest(volume.image.as_str());
+    let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let name = format!("{}.{digest}", plain(&volume.name)?);
+    Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~image").join(name))
 }
 
 /// `<pod>/etc-hosts`: the managed `/etc/hosts`.

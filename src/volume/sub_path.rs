@@ -122,6 +122,8 @@ fn make_dir(parent: &OwnedFd, name: &Path, mode: u32) -> Result<(), Errno> {
     match mkdirat(parent, name, Mode::from_bits_truncate(mode)) {
         // Someone else was faster, or a dangling link has the name: the next look tells.
         Err(Errno::EEXIST) => return Ok(()),
+        // Where nothing can be made, what is wrong is that it is missing.
+        Err(Errno::EROFS) => return Err(Errno::ENOENT),
         made => made?,
     }
     let how = OpenHow::new()

@@ -8,7 +8,9 @@ use crate::{
     convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes, ResolvConf},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
-    pod::{Attempt, ContainerId, ContainerName, History, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
+    pod::{
+        Attempt, ContainerId, ContainerName, History, ImageRef, ImageVolume, Pod, PodKey, PodUid, PullPolicy, Sandbox,
+    },
     probe::{HandlerTarget, Hook, InvalidHandler},
     volume::{VolumeError, VolumeManager},
 };
@@ -253,6 +255,9 @@ impl<E: Engine> Task<E> {
             return Ok(Done::default());
         };
         let Some(container) = pod.container(name) else { return Ok(Done::default()) };
+        for volume in &container.image_volumes {
+            self.fill(pod, volume).await?;
+        }
         let facts = self.shared.facts();
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
         let profile = convert::seccomp_profile(pod, container);
@@ -274,6 +279,17 @@ impl<E: Engine> Task<E> {
             .map_err(|error| SyncError::Config(Box::new(error)))?;
         let _permit = self.shared.starts.turn(self.priority()).await;
         self.create(&convert::container_name(pod, name, attempt), body).await
+    }
+
+    /// Makes an `image` volume, unless it is there.
+    async fn fill(&self, pod: &Arc<Pod>, volume: &ImageVolume) -> Result<(), SyncError> {
+        let (of, wanted) = (pod.clone(), volume.clone());
+        let Some(archive) = self.on_disk(move |volumes| volumes.begin_image(&of, &wanted)).await? else {
+            return Ok(());
+        };
+        self.shared.engine.image_save(volume.image.as_str(), archive).await.map_err(self.failed())?;
+        let (of, wanted) = (pod.clone(), volume.clone());
+        self.on_disk(move |volumes| volumes.finish_image(&of, &wanted)).await
     }
 
     /// Makes a container under a deterministic name; a name that is taken by the very container we

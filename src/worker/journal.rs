@@ -5,7 +5,7 @@
 
 use crate::{
     event::{Happening, Recorder, reason},
-    plan::{Ending, Failure, PodAction, PodPlan, Target, WaitingReason},
+    plan::{Ending, Failure, LastResults, PodAction, PodPlan, Target, WaitingReason},
     pod::{
         Container, ContainerKind, ContainerName, ContainerState, ContainerStatus, ImageRef, ObservedPod, Pod, PodKey,
         PodUid,
@@ -40,9 +40,9 @@ impl<'a> Subject<'a> {
         self.pod.and_then(|pod| pod.container(name)).map_or(ContainerKind::App, |c| c.kind)
     }
 
-    /// The first container that is made from an image.
+    /// The first container that is made from an image, or mounts it.
     fn user_of(&self, image: &ImageRef) -> Option<&'a Container> {
-        self.pod?.containers.iter().find(|c| c.image == *image)
+        self.pod?.containers.iter().find(|c| c.images().any(|(needed, _)| needed == image))
     }
 
     fn of_image(&self, happening: Happening<'a>, image: &'a ImageRef) {
@@ -225,8 +225,8 @@ impl<'a> Subject<'a> {
     }
 
     /// Says what is new between two plans: what is now held back, what runs with an old
-    /// environment.
-    pub(super) fn waiting(&self, before: &PodPlan, after: &'a PodPlan) {
+    /// environment. `results` are the failures since the last success.
+    pub(super) fn waiting(&self, before: &PodPlan, after: &'a PodPlan, results: &LastResults) {
         for (name, waits) in after.waiting.iter().filter(|(name, waits)| before.waiting.get(*name) != Some(waits)) {
             match waits {
                 WaitingReason::CrashLoopBackOff { delay, .. } if !delay.is_zero() => {
@@ -245,7 +245,9 @@ impl<'a> Subject<'a> {
                 }
                 WaitingReason::Failed { reason: "ErrImagePull", .. } => {
                     if let Some(container) = self.pod.and_then(|pod| pod.container(name)) {
-                        let message = format!("Back-off pulling image \"{}\"", container.image);
+                        let mut images = container.images().map(|(image, _)| image);
+                        let failed = images.find(|image| results.contains_key(&Target::Image((*image).clone())));
+                        let message = format!("Back-off pulling image \"{}\"", failed.unwrap_or(&container.image));
                         self.events.record(self.normal(reason::BACK_OFF, message).of(name, container.kind));
                     }
                 }

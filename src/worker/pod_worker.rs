@@ -468,7 +468,7 @@ impl<E: Engine> PodWorker<E> {
     }
 
     fn note_plan(&mut self, plan: PodPlan) {
-        self.journal(self.uid(), self.wanted()).waiting(&self.plan, &plan);
+        self.journal(self.uid(), self.wanted()).waiting(&self.plan, &plan, &self.results);
         self.plan = plan;
     }
 

@@ -17,6 +17,7 @@ use kubelet_lite::engine::{
 };
 use std::{
     collections::{BTreeMap, HashMap},
+    io::{Read, Seek},
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
@@ -412,6 +413,41 @@ pub async fn images_are_known_by_tag_and_id<E: Engine + Clone>(stage: Stage<E>) 
     let tag = format!("kl-test/{}:1", stage.claim.replace('_', "-"));
     assert_eq!(stage.engine.image_inspect(&tag).await.unwrap(), by_id);
     assert_eq!(stage.engine.image_inspect(&format!("docker.io/{tag}")).await.unwrap(), by_id);
+}
+
+pub async fn an_image_is_saved_with_its_files<E: Engine + Clone>(stage: Stage<E>) {
+    let tag = format!("kl-test/{}:1", stage.claim.replace('_', "-"));
+    let layer = [LayerEntry::Directory("etc", 0o755), LayerEntry::File("etc/motd", 0o640, b"welcome")];
+    let image = image_archive(&tag, &serde_json::json!({}), &layer);
+    stage.engine.image_load(image.bytes).await.unwrap();
+    for reference in [tag, image.id] {
+        let mut file = tempfile::tempfile().unwrap();
+        stage.engine.image_save(&reference, file.try_clone().unwrap()).await.unwrap();
+        let mut bytes = Vec::new();
+        file.rewind().unwrap();
+        file.read_to_end(&mut bytes).unwrap();
+        let parts = files_of(&bytes);
+        let manifest: serde_json::Value = serde_json::from_slice(&parts["manifest.json"]).unwrap();
+        let layers: Vec<&str> = manifest[0]["Layers"].as_array().unwrap().iter().filter_map(|l| l.as_str()).collect();
+        let [layer] = layers.as_slice() else { panic!("{manifest}") };
+        assert_eq!(files_of(&parts[*layer])["etc/motd"], b"welcome");
+    }
+    let file = tempfile::tempfile().unwrap();
+    assert!(stage.engine.image_save("kl-test/nobody-made-it:1", file).await.unwrap_err().is_not_found());
+}
+
+/// The regular files of an archive.
+fn files_of(archive: &[u8]) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(archive).entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        if entry.header().entry_type().is_file() {
+            files.insert(entry.path().unwrap().display().to_string(), content);
+        }
+    }
+    files
 }
 
 pub async fn a_bad_archive_is_refused<E: Engine + Clone>(stage: Stage<E>) {

@@ -71,6 +71,7 @@ claims! {
     the_end_of_a_log_can_be_read,
     a_file_of_a_created_container_can_be_copied,
     images_are_known_by_tag_and_id,
+    an_image_is_saved_with_its_files,
     a_bad_archive_is_refused,
     an_image_that_can_not_be_had_is_an_error,
     a_named_volume_is_kept_as_it_was_made,

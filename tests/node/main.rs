@@ -16,6 +16,7 @@ mod engine_away;
 mod examples;
 mod fields;
 mod from_image;
+mod image_volumes;
 mod inside;
 mod left_behind;
 mod life;

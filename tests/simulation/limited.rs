@@ -99,6 +99,10 @@ impl Engine for Limited {
         within("image pull", PULL, self.0.image_pull(reference, auth)).await
     }
 
+    async fn image_save(&self, reference: &str, into: std::fs::File) -> Result<()> {
+        within("image save", PULL, self.0.image_save(reference, into)).await
+    }
+
     async fn image_load(&self, archive: Vec<u8>) -> Result<()> {
         within("image load", CHANGE, self.0.image_load(archive)).await
     }

@@ -29,7 +29,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::Semaphore;
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
 
 type Result<T> = std::result::Result<T, EngineError>;
 
@@ -41,6 +41,9 @@ const CHANGE_LIMIT: Duration = Duration::from_secs(120);
 const STOP_MARGIN: Duration = Duration::from_secs(60);
 /// A pull without any progress for so long has stalled.
 const PULL_PROGRESS_LIMIT: Duration = Duration::from_secs(60);
+/// A save without any progress for so long has stalled. The first bytes may take a while: older engines write the
+/// whole archive to their own disk first.
+const SAVE_PROGRESS_LIMIT: Duration = Duration::from_secs(600);
 /// How often, and how far apart, a command that is to be killed is looked at before it counts as never
 /// started.
 const BEGINNING_LOOKS: u32 = 40;
@@ -364,6 +367,18 @@ impl Engine for DockerEngine {
         let options = query::CreateImageOptionsBuilder::default().from_image(&from).build();
         drain(&operation, PULL_PROGRESS_LIMIT, self.docker.create_image(Some(options), None, auth.map(Into::into)))
             .await
+    }
+
+    async fn image_save(&self, reference: &str, into: std::fs::File) -> Result<()> {
+        let operation = on_image("image save", reference)?;
+        let mut archive = Box::pin(self.docker.export_image(reference));
+        let mut into = tokio::fs::File::from_std(into);
+        while let Some(bytes) =
+            within(&operation, SAVE_PROGRESS_LIMIT, async { archive.next().await.transpose() }).await?
+        {
+            into.write_all(&bytes).await.map_err(EngineError::not_kept(&operation))?;
+        }
+        into.flush().await.map_err(EngineError::not_kept(&operation))
     }
 
     async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {

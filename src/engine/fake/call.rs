@@ -14,6 +14,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use std::{
     collections::BTreeMap,
     future::{Future, pending},
+    io::Write,
     time::Duration,
 };
 use tokio::sync::oneshot;
@@ -223,6 +224,12 @@ impl Engine for FakeEngine {
         world.images.add(reference, image);
         world.note_engine(reference, What::ImageAdded);
         Ok(())
+    }
+
+    async fn image_save(&self, reference: &str, mut into: std::fs::File) -> Result<()> {
+        let wanted = reference.to_owned();
+        let archive = self.call(Verb::ImageSave, reference, move |world| world.images.save(&wanted)).await?;
+        into.write_all(&archive).map_err(EngineError::not_kept(&format!("{} {reference}", Verb::ImageSave)))
     }
 
     async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {

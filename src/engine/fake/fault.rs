@@ -26,6 +26,7 @@ pub enum Verb {
     ImageInspect,
     ImagePull,
     ImageLoad,
+    ImageSave,
     VolumeCreate,
 }
 
@@ -67,6 +68,7 @@ impl fmt::Display for Verb {
             Self::ImageInspect => "image inspect",
             Self::ImagePull => "image pull",
             Self::ImageLoad => "image load",
+            Self::ImageSave => "image save",
             Self::VolumeCreate => "volume create",
         })
     }

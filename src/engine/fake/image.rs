@@ -4,8 +4,12 @@ use super::{
     fault::Verb,
     world::{not_found, refused},
 };
-use crate::engine::{EngineError, ImageDetails, RegistryAuth, archive::follow};
+use crate::engine::{
+    EngineError, ImageDetails, RegistryAuth,
+    archive::{LayerEntry, follow, image_archive},
+};
 use serde::Deserialize;
+use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -129,6 +133,18 @@ impl Images {
             }
         }
         Ok(())
+    }
+
+    /// An image with its regular files, as a docker-archive.
+    pub fn save(&self, reference: &str) -> Result<Vec<u8>, EngineError> {
+        let missing = || not_found(Verb::ImageSave, reference, format!("No such image: {reference}"));
+        let image = self.find(reference).ok_or_else(missing)?;
+        let files = self.files.iter().filter(|((id, _), _)| *id == image.id);
+        let regular = files.filter_map(|((_, path), file)| match file {
+            File::Regular(content) => Some(LayerEntry::File(path.trim_start_matches('/'), 0o644, content)),
+            File::Other => None,
+        });
+        Ok(image_archive(&familiar(reference), &json!({ "User": image.user }), &regular.collect::<Vec<_>>()).bytes)
     }
 
     /// All tags.

@@ -97,7 +97,7 @@ fn one(container: &api::Container, place: Place, facts: &PodFacts, role: Role, p
 
 /// What no engine takes for an image. The API lets everything pass; the pod would wait for ever with
 /// `InvalidImageName`.
-fn image_reference(image: &str, path: &Path, f: &mut Findings) {
+pub(super) fn image_reference(image: &str, path: &Path, f: &mut Findings) {
     let (rest, digest) = image.split_once('@').map_or((image, None), |(rest, digest)| (rest, Some(digest)));
     let slash = rest.rfind('/').map_or(0, |at| at + 1);
     let (name, tag) = match rest[slash..].split_once(':') {

@@ -1,6 +1,6 @@
 //! Volumes: one source each, and mounts that refer to them.
 
-use super::{Role, given, names, projected, spec::PodFacts};
+use super::{Role, containers::image_reference, given, names, projected, spec::PodFacts};
 use crate::{
     manifest::{findings::Findings, path::Path},
     pod::quantity::Quantity,
@@ -144,8 +144,11 @@ fn source(volume: &api::Volume, role: Role, path: &Path, f: &mut Findings) {
     }
     if let Some(image) = &volume.image {
         let path = path.field("image");
-        if role == Role::Pod && given(image.reference.as_ref()).is_none() {
-            f.required(&path.field("reference"), "");
+        let reference = path.field("reference");
+        match given(image.reference.as_ref()) {
+            None if role == Role::Pod => drop(f.required(&reference, "")),
+            None => {}
+            Some(text) => image_reference(text, &reference, f),
         }
         let policy = image.pull_policy.as_deref();
         f.one_of(&path.field("pullPolicy"), policy, &["Always", "IfNotPresent", "Never"]);
@@ -205,13 +208,13 @@ pub fn mounts(container: &api::Container, facts: &PodFacts, path: &Path, f: &mut
             f.duplicate(&point, &mount.mount_path, &all.index(first).field("mountPath"));
         }
         points.entry(&mount.mount_path).or_insert(index);
-        sub_paths(mount, volume.copied(), &path, f);
+        sub_paths(mount, &path, f);
         propagation(mount, container, &path, f);
     }
     devices(container, facts, path, f);
 }
 
-fn sub_paths(mount: &api::VolumeMount, volume: Option<&api::Volume>, path: &Path, f: &mut Findings) {
+fn sub_paths(mount: &api::VolumeMount, path: &Path, f: &mut Findings) {
     let sub = given(mount.sub_path.as_ref());
     let expression = given(mount.sub_path_expr.as_ref());
     f.text_rule(&path.field("subPath"), sub, names::descending_path);
@@ -220,13 +223,6 @@ fn sub_paths(mount: &api::VolumeMount, volume: Option<&api::Volume>, path: &Path
         let field = path.field("subPathExpr");
         f.forbidden(&field, "only one of subPath and subPathExpr may be given")
             .related_path(&path.field("subPath"), "given here");
-    }
-    if volume.is_some_and(|v| v.image.is_some()) {
-        for (field, value) in [("subPath", sub), ("subPathExpr", expression)] {
-            if value.is_some() {
-                f.forbidden(&path.field(field), "an image volume is mounted whole");
-            }
-        }
     }
 }
 

@@ -182,6 +182,16 @@ impl Round {
         all.into_iter().find(|c| c.name == name).unwrap()
     }
 
+    /// The container mounts a volume of the files of this image.
+    fn mount_image(&mut self, name: &str, image: &str) {
+        let volume = format!("files-of-{name}");
+        let source = api::ImageVolumeSource { reference: Some(image.to_owned()), ..Default::default() };
+        let declared = api::Volume { name: volume.clone(), image: Some(source), ..Default::default() };
+        self.spec().volumes.get_or_insert_default().push(declared);
+        let mount = api::VolumeMount { name: volume, mount_path: "/files".to_owned(), ..Default::default() };
+        self.edit(name).volume_mounts.get_or_insert_default().push(mount);
+    }
+
     fn spec(&mut self) -> &mut api::PodSpec {
         self.written.spec.as_mut().unwrap()
     }

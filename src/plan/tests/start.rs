@@ -41,6 +41,19 @@ fn the_sandbox_comes_first_and_images_are_pulled_meanwhile() {
                  log waits: ContainerCreating",
             ),
             (
+                "so is the image of a volume, which is not asked for again if the container has it itself",
+                |r| {
+                    r.mount_image("app", "files:1");
+                    r.mount_image("log", "log:1");
+                },
+                "CreateSandbox a #0
+                 EnsureImage app:1 IfNotPresent
+                 EnsureImage files:1 IfNotPresent
+                 EnsureImage log:1 IfNotPresent
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating",
+            ),
+            (
                 "images that are here are not asked for",
                 |r| r.know(&["app:1", "log:1"]),
                 "CreateSandbox a #0
@@ -215,6 +228,48 @@ fn a_quiet_pod_plans_nothing() {
                     r.container("app").state = exited(1, 5, 5);
                 },
                 "",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn the_images_of_volumes_count_as_the_containers_own() {
+    let mut written = Round::nothing(two_apps());
+    written.mount_image("app", "files:1");
+    check(
+        &sandbox_only(written.written),
+        &[
+            (
+                "it can not be had: the second goes ahead",
+                |r| {
+                    r.know(&["app:1", "log:1"]);
+                    r.fail(Target::Image("files:1".into()), 1, 4, "ErrImagePull");
+                },
+                "CreateContainer a log #0 in a-sb0, no back-off
+                 app waits: ErrImagePull until +6s
+                 log waits: ContainerCreating
+                 wake +6s",
+            ),
+            (
+                "one can not be had, the other is being pulled: the failure is what is worth telling",
+                |r| {
+                    r.know(&["log:1"]);
+                    r.fail(Target::Image("app:1".into()), 1, 4, "ErrImagePull");
+                    r.begin(pull("files:1"));
+                },
+                "CreateContainer a log #0 in a-sb0, no back-off
+                 app waits: ErrImagePull until +6s
+                 log waits: ContainerCreating
+                 wake +6s",
+            ),
+            (
+                "all are here",
+                |r| r.know(&["app:1", "files:1"]),
+                "CreateContainer a app #0 in a-sb0, no back-off
+                 EnsureImage log:1 IfNotPresent
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating",
             ),
         ],
     );

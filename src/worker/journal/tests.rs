@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 fn pod() -> Pod {
     let written: api::Pod = serde_yaml::from_str(
-        "{metadata: {name: web, uid: u1}, spec: {containers: [{name: app, image: 'app:1'}, {name: log, image: 'log:1'}]}}",
+        "{metadata: {name: web, uid: u1}, spec: {volumes: [{name: v, image: {reference: 'files:1'}}], \
+         containers: [{name: app, image: 'app:1', volumeMounts: [{name: v, mountPath: /v}]}, {name: log, image: 'log:1'}]}}",
     )
     .unwrap();
     let source = ManifestSource { path: "/m/web.yaml".into(), document: 0 };
@@ -65,8 +66,17 @@ fn what_is_said_of_waiting() {
              changed; restart it to take the change",
         ),
     ] {
-        assert_eq!(told(|subject| subject.waiting(&nothing, &after)).join("\n"), expected);
-        assert_eq!(told(|subject| subject.waiting(&after, &after)), [""; 0], "said once");
+        assert_eq!(told(|subject| subject.waiting(&nothing, &after, &LastResults::new())).join("\n"), expected);
+        assert_eq!(told(|subject| subject.waiting(&after, &after, &LastResults::new())), [""; 0], "said once");
+    }
+    let failure = |image: &str| {
+        let failed = Failure { failures: 1, at: until, reason: "ErrImagePull", message: "away".into() };
+        LastResults::from([(Target::Image(image.into()), failed)])
+    };
+    let after = waits("app", WaitingReason::Failed { reason: "ErrImagePull", until });
+    for image in ["app:1", "files:1"] {
+        let said = told(|subject| subject.waiting(&nothing, &after, &failure(image)));
+        assert_eq!(said, [format!("Normal BackOff app: Back-off pulling image \"{image}\"")]);
     }
 }
 

@@ -125,6 +125,12 @@ impl<E: Engine> PodWorker<E> {
                 Desired::Run(_) | Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
             },
         );
-        self.images.remove(&pod?.container(name)?.image)
+        let pod = pod?;
+        let container = pod.container(name)?;
+        let image = self.images.remove(&container.image);
+        for volume in &container.image_volumes {
+            self.images.remove(&volume.image);
+        }
+        image
     }
 }

@@ -1,0 +1,272 @@
+//! The files of an image: the layers of a docker-archive (`docker save`), laid over one another as the engine
+//! lays them.
+//!
+//! Links in an image may lead anywhere, and a later layer may write through a link of an earlier one. So every
+//! directory is looked up by the kernel with the target as its root (`RESOLVE_IN_ROOT`), as it would be inside of
+//! a container: nothing is written outside of it. Devices and pipes are left out, and set-user-id bits.
+
+use flate2::bufread::MultiGzDecoder;
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
+    sys::stat::{Mode, mkdirat},
+};
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    ffi::{OsStr, OsString},
+    fs::{self, File, OpenOptions},
+    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
+    os::{
+        fd::{AsRawFd, OwnedFd},
+        unix::{
+            ffi::OsStrExt,
+            fs::{OpenOptionsExt, PermissionsExt},
+        },
+    },
+    path::{Component, Path, PathBuf},
+};
+use tar::EntryType;
+
+const MANIFEST: &str = "manifest.json";
+/// Bytes of a manifest that are read.
+const MAX_MANIFEST: u64 = 1 << 20;
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// What a layer hides of those below it: `.wh.<name>`, or all of a directory (OCI image spec, "Whiteouts").
+const WHITEOUT: &[u8] = b".wh.";
+const OPAQUE: &[u8] = b".wh..wh..opq";
+/// Mode of a directory that a layer takes for granted.
+const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
+
+/// Unpacks the one image of an archive into an empty directory.
+pub(super) fn unpack(archive: &File, directory: &Path) -> io::Result<()> {
+    let parts = Parts::read(archive)?;
+    let root = Root(OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(directory)?);
+    for layer in &parts.layers {
+        let part = parts.find(layer)?;
+        hide(&mut open(archive, part)?, &root)?;
+        lay(&mut open(archive, part)?, &root)?;
+    }
+    Ok(())
+}
+
+/// Where a file lies in the archive.
+#[derive(Clone, Copy)]
+struct Part {
+    offset: u64,
+    size: u64,
+}
+
+/// What is in an archive.
+struct Parts {
+    files: BTreeMap<PathBuf, Part>,
+    /// Of older engines: a layer that is there twice is a link to the other.
+    links: BTreeMap<PathBuf, PathBuf>,
+    /// From the lowest up.
+    layers: Vec<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Image {
+    #[serde(rename = "Layers")]
+    layers: Vec<PathBuf>,
+}
+
+impl Parts {
+    fn read(archive: &File) -> io::Result<Self> {
+        let (mut files, mut links, mut manifest) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        rewound(archive, 0)?;
+        for entry in tar::Archive::new(archive).entries_with_seek()? {
+            let mut entry = entry?;
+            let path = entry.path()?.into_owned();
+            if path == Path::new(MANIFEST) {
+                entry.by_ref().take(MAX_MANIFEST).read_to_end(&mut manifest)?;
+            } else if let (EntryType::Symlink | EntryType::Link, Some(target)) =
+                (entry.header().entry_type(), entry.link_name()?)
+            {
+                links.insert(path, target.into_owned());
+            } else {
+                files.insert(path, Part { offset: entry.raw_file_position(), size: entry.size() });
+            }
+        }
+        let images: Vec<Image> = serde_json::from_slice(&manifest)
+            .map_err(|error| other(format!("the engine's archive has no readable {MANIFEST}: {error}")))?;
+        let image = images.into_iter().next().ok_or_else(|| other("the engine's archive holds no image".to_owned()))?;
+        Ok(Self { files, links, layers: image.layers })
+    }
+
+    fn find(&self, layer: &Path) -> io::Result<Part> {
+        let direct = self.files.get(layer);
+        let linked = || {
+            let target = self.links.get(layer)?;
+            self.files.get(target).or_else(|| self.files.get(&beside(layer, target)))
+        };
+        let found = direct.or_else(linked).copied();
+        found.ok_or_else(|| other(format!("the engine's archive lacks layer {}", layer.display())))
+    }
+}
+
+/// Where a relative link at `path` leads.
+fn beside(path: &Path, target: &Path) -> PathBuf {
+    let mut parts: Vec<Component<'_>> = path.parent().into_iter().flat_map(Path::components).collect();
+    for part in target.components() {
+        match part {
+            Component::ParentDir => drop(parts.pop()),
+            Component::Normal(_) => parts.push(part),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
+        }
+    }
+    parts.into_iter().collect()
+}
+
+fn other(why: String) -> io::Error {
+    io::Error::other(why)
+}
+
+fn rewound(mut archive: &File, offset: u64) -> io::Result<&File> {
+    archive.seek(SeekFrom::Start(offset))?;
+    Ok(archive)
+}
+
+type Layer<'a> = tar::Archive<Box<dyn Read + 'a>>;
+
+/// A layer, from its beginning: as it is, or compressed with gzip, as some image stores keep them.
+fn open(archive: &File, part: Part) -> io::Result<Layer<'_>> {
+    let mut bytes = BufReader::with_capacity(1 << 16, rewound(archive, part.offset)?.take(part.size));
+    let head = bytes.fill_buf()?;
+    if head.starts_with(ZSTD) {
+        let why = "a layer is compressed with zstd, which can not be unpacked here; build the image with gzip layers";
+        return Err(other(why.to_owned()));
+    }
+    let compressed = head.starts_with(GZIP);
+    let bytes: Box<dyn Read + '_> = if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+    let mut layer = tar::Archive::new(bytes);
+    layer.set_preserve_ownerships(true);
+    Ok(layer)
+}
+
+/// Removes what a layer hides of those below it.
+fn hide(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
+    for entry in layer.entries()? {
+        let Some((parent, name)) = place(&entry?.path()?)? else { continue };
+        let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) else { continue };
+        let directory = match root.directory(&parent) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => continue,
+            found => found?,
+        };
+        if name.as_bytes() == OPAQUE {
+            for entry in fs::read_dir(at(&directory, OsStr::new(".")))? {
+                clear(&at(&directory, &entry?.file_name()), false)?;
+            }
+        } else if is_name(hidden) && !hidden.starts_with(WHITEOUT) {
+            clear(&at(&directory, OsStr::from_bytes(hidden)), false)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes what a layer has.
+fn lay(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
+    for entry in layer.entries()? {
+        let mut entry = entry?;
+        let kind = entry.header().entry_type();
+        let Some((parent, name)) = place(&entry.path()?)? else {
+            // The root directory itself.
+            fs::set_permissions(
+                at(&root.0, OsStr::new(".")),
+                fs::Permissions::from_mode(entry.header().mode()? & 0o777),
+            )?;
+            continue;
+        };
+        let left_out = matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo);
+        if left_out || name.as_bytes().starts_with(WHITEOUT) {
+            continue;
+        }
+        let directory = root.make_directory(&parent)?;
+        let target = at(&directory, &name);
+        clear(&target, kind.is_dir())?;
+        if kind.is_hard_link() {
+            let link = entry.link_name()?.ok_or_else(|| other(format!("{} links to nothing", name.display())))?;
+            let Some((parent, name)) = place(&link)? else { continue };
+            fs::hard_link(at(&root.directory(&parent)?, &name), &target)?;
+        } else {
+            entry.unpack(&target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Directory and name of an entry; `None` for the root.
+fn place(path: &Path) -> io::Result<Option<(PathBuf, OsString)>> {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => parts.push(name),
+            Component::RootDir | Component::CurDir => {}
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err(other(format!("the image has a file {}, which no engine unpacks", path.display())));
+            }
+        }
+    }
+    let Some(name) = parts.file_name().map(OsStr::to_owned) else { return Ok(None) };
+    parts.pop();
+    Ok(Some((parts, name)))
+}
+
+fn is_name(name: &[u8]) -> bool {
+    !matches!(name, b"" | b"." | b"..") && !name.contains(&b'/')
+}
+
+/// A file by the descriptor of its directory, which nothing can lead elsewhere.
+fn at(directory: &impl AsRawFd, name: &OsStr) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name)
+}
+
+/// Removes what has this name, unless both that and what comes are directories.
+fn clear(path: &Path, for_directory: bool) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() && for_directory => Ok(()),
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The directory that is unpacked into, which is the root of all lookups.
+struct Root(File);
+
+impl Root {
+    /// A directory of the image; the empty path is its root.
+    fn directory(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+        openat2(&self.0, &Path::new(".").join(path), how)
+    }
+
+    /// The same, made if it is missing.
+    fn make_directory(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        match self.directory(path) {
+            Err(Errno::ENOENT) => {}
+            found => return found,
+        }
+        let mut so_far = PathBuf::new();
+        let mut directory = self.directory(&so_far)?;
+        for name in path {
+            so_far.push(name);
+            directory = match self.directory(&so_far) {
+                Err(Errno::ENOENT) => {
+                    mkdirat(&directory, Path::new(name), DIRECTORY)?;
+                    self.directory(&so_far)?
+                }
+                found => found?,
+            };
+        }
+        Ok(directory)
+    }
+}
+
+#[cfg(test)]
+mod tests;

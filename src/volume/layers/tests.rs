@@ -1,0 +1,267 @@
+//! Layers as engines and other builders write them.
+
+use super::*;
+use std::{io::Write, os::unix::fs::MetadataExt};
+
+/// An entry of a layer.
+enum Entry {
+    Dir(&'static str, u32),
+    File(&'static str, &'static str),
+    Mode(&'static str, u32),
+    Symlink(&'static str, &'static str),
+    Hard(&'static str, &'static str),
+    Special(&'static str, EntryType),
+}
+use Entry::{Dir, File as Regular, Hard, Mode as WithMode, Special, Symlink as Soft};
+
+fn header(kind: EntryType, mode: u32, size: usize) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size as u64);
+    // Whoever runs the tests owns what they unpack.
+    header.set_uid(nix::unistd::getuid().as_raw().into());
+    header.set_gid(nix::unistd::getgid().as_raw().into());
+    header.set_mtime(1_000_000_000);
+    header
+}
+
+/// As it is: `tar::Builder` would refuse some of these paths.
+fn append(builder: &mut tar::Builder<Vec<u8>>, mut header: tar::Header, path: &str, link: &str, content: &[u8]) {
+    header.as_gnu_mut().expect("a GNU header").name[..path.len()].copy_from_slice(path.as_bytes());
+    header.as_gnu_mut().expect("a GNU header").linkname[..link.len()].copy_from_slice(link.as_bytes());
+    header.set_cksum();
+    builder.append(&header, content).expect("append");
+}
+
+fn layer(entries: &[Entry]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for entry in entries {
+        let (path, kind, mode, link, content) = match *entry {
+            Dir(path, mode) => (path, EntryType::Directory, mode, "", ""),
+            Regular(path, content) => (path, EntryType::Regular, 0o644, "", content),
+            WithMode(path, mode) => (path, EntryType::Regular, mode, "", ""),
+            Soft(path, target) => (path, EntryType::Symlink, 0o777, target, ""),
+            Hard(path, target) => (path, EntryType::Link, 0o644, target, ""),
+            Special(path, kind) => (path, kind, 0o644, "", ""),
+        };
+        append(&mut builder, header(kind, mode, content.len()), path, link, content.as_bytes());
+    }
+    builder.into_inner().expect("a layer")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("compress");
+    encoder.finish().expect("compress")
+}
+
+/// An archive with the manifest at its end, where engines put it.
+fn archive(layers: &[Vec<u8>]) -> File {
+    let names: Vec<String> = (0..layers.len()).map(|n| format!("{n}/layer.tar")).collect();
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, layer) in names.iter().zip(layers) {
+        append(&mut builder, header(EntryType::Regular, 0o644, layer.len()), name, "", layer);
+    }
+    finished(builder, &names)
+}
+
+fn finished(mut builder: tar::Builder<Vec<u8>>, layers: &[String]) -> File {
+    let manifest = serde_json::json!([{ "Config": "c.json", "RepoTags": null, "Layers": layers }]).to_string();
+    append(&mut builder, header(EntryType::Regular, 0o644, manifest.len()), MANIFEST, "", manifest.as_bytes());
+    kept(&builder.into_inner().expect("an archive"))
+}
+
+fn kept(bytes: &[u8]) -> File {
+    let mut file = tempfile::tempfile().expect("a file");
+    file.write_all(bytes).expect("write");
+    file
+}
+
+/// What is below a directory: paths with the content of files and the targets of links.
+fn tree(root: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(path) = left.pop() {
+        let shown = path.strip_prefix(root).expect("below").display().to_string();
+        let metadata = fs::symlink_metadata(&path).expect("metadata");
+        if metadata.is_dir() {
+            left.extend(fs::read_dir(&path).expect("list").map(|entry| entry.expect("entry").path()));
+            if path != root {
+                found.push(format!("{shown}/"));
+            }
+        } else if metadata.is_symlink() {
+            found.push(format!("{shown} -> {}", fs::read_link(&path).expect("link").display()));
+        } else {
+            found.push(format!("{shown}: {}", fs::read_to_string(&path).expect("text")));
+        }
+    }
+    found.sort();
+    found
+}
+
+fn unpacked(archive: &File) -> io::Result<(tempfile::TempDir, Vec<String>)> {
+    let directory = tempfile::tempdir().expect("a directory");
+    unpack(archive, directory.path())?;
+    let found = tree(directory.path());
+    Ok((directory, found))
+}
+
+/// What it is about, the layers from the lowest up, what is there then.
+type Case = (&'static str, Vec<Vec<u8>>, &'static [&'static str]);
+
+#[test]
+fn layers_lie_over_one_another() {
+    let base = || {
+        layer(&[
+            Dir("etc/", 0o755),
+            Regular("etc/a", "1"),
+            Regular("etc/b", "1"),
+            Dir("d/", 0o755),
+            Regular("d/x", "1"),
+        ])
+    };
+    let cases: [Case; 12] = [
+        ("one", vec![base()], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
+        ("none", vec![], &[]),
+        ("an empty one above", vec![base(), layer(&[])], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
+        (
+            "a file is replaced, one is hidden, and so is a whole directory",
+            vec![base(), layer(&[Regular("etc/a", "2"), Regular("etc/.wh.b", ""), Regular(".wh.d", "")])],
+            &["etc/", "etc/a: 2"],
+        ),
+        (
+            "an opaque directory has only its own, wherever its mark stands",
+            vec![base(), layer(&[Regular("etc/c", "2"), Regular("etc/.wh..wh..opq", "")])],
+            &["d/", "d/x: 1", "etc/", "etc/c: 2"],
+        ),
+        (
+            "what is hidden comes back above",
+            vec![base(), layer(&[Regular("d/.wh.x", "")]), layer(&[Regular("d/x", "3")])],
+            &["d/", "d/x: 3", "etc/", "etc/a: 1", "etc/b: 1"],
+        ),
+        (
+            "a whiteout of what is not there, and marks of other file systems",
+            vec![layer(&[
+                Regular("no/.wh.thing", ""),
+                Regular(".wh..wh.plnk", ""),
+                Regular(".wh.", ""),
+                Regular(".wh...", ""),
+            ])],
+            &[],
+        ),
+        (
+            "a directory becomes a file, and a file a directory",
+            vec![base(), layer(&[Regular("d", "file"), Dir("etc/a", 0o755), Regular("etc/a/deep", "2")])],
+            &["d: file", "etc/", "etc/a/", "etc/a/deep: 2", "etc/b: 1"],
+        ),
+        (
+            "a directory becomes a link, and nothing is removed through it",
+            vec![base(), layer(&[Soft("d", "etc")]), layer(&[Regular(".wh.d", "")])],
+            &["etc/", "etc/a: 1", "etc/b: 1"],
+        ),
+        (
+            "directories that nobody wrote are made",
+            vec![layer(&[Regular("a/b/c", "1"), Regular("./x", "1"), Regular("/y", "1")])],
+            &["a/", "a/b/", "a/b/c: 1", "x: 1", "y: 1"],
+        ),
+        (
+            "hard links",
+            vec![layer(&[Regular("a", "1"), Hard("b", "a"), Hard("c", "/a")]), layer(&[Regular("a", "2")])],
+            &["a: 2", "b: 1", "c: 1"],
+        ),
+        (
+            "devices and pipes are left out",
+            vec![layer(&[
+                Special("null", EntryType::Char),
+                Special("disk", EntryType::Block),
+                Special("pipe", EntryType::Fifo),
+                Regular("a", "1"),
+            ])],
+            &["a: 1"],
+        ),
+    ];
+    for (what, layers, expected) in cases {
+        for (how, layers) in
+            [("plain", layers.clone()), ("compressed", layers.iter().map(|layer| gzip(layer)).collect::<Vec<_>>())]
+        {
+            let (_, found) = unpacked(&archive(&layers)).unwrap_or_else(|error| panic!("{what}, {how}: {error}"));
+            assert_eq!(found, expected, "{what}, {how}");
+        }
+    }
+}
+
+#[test]
+fn links_lead_nowhere_but_inside() {
+    let outside = tempfile::tempdir().expect("a directory");
+    let aim: &'static str = Box::leak(outside.path().display().to_string().into_boxed_str());
+    let through: &'static str = Box::leak(format!("{aim}/evil").into_boxed_str());
+    let inside = aim.trim_start_matches('/');
+    let above: &'static str = Box::leak(format!("../../../../../../../..{aim}").into_boxed_str());
+    fs::write(outside.path().join("kept"), "kept").expect("write");
+    for link in [aim, above] {
+        let (room, found) = unpacked(&archive(&[
+            layer(&[Dir(inside, 0o755), Soft("out", link)]),
+            layer(&[Regular("out/evil", "1"), Regular("out/.wh.kept", ""), Hard("copy", "out/evil")]),
+        ]))
+        .expect("unpacked");
+        assert_eq!(tree(outside.path()), ["kept: kept"], "{link}");
+        assert!(found.contains(&"copy: 1".to_owned()), "{link}: {found:?}");
+        // As a container would see it: the link's target is below the image's own root.
+        assert_eq!(fs::read_to_string(room.path().join(through.trim_start_matches('/'))).expect("inside"), "1");
+    }
+    // A link to nothing is no directory, as for the engine.
+    let dangling = unpacked(&archive(&[layer(&[Soft("self", "/proc/self/cwd"), Regular("self/x", "1")])]));
+    assert_eq!(dangling.expect_err("refused").kind(), io::ErrorKind::AlreadyExists);
+    for bad in [Regular("../evil", "1"), Regular("a/../../evil", "1"), Hard("b", "../../etc/passwd")] {
+        let error = unpacked(&archive(&[layer(&[bad])])).expect_err("refused");
+        assert!(error.to_string().contains("which no engine unpacks"), "{error}");
+    }
+    let lost = unpacked(&archive(&[layer(&[Hard("b", "nowhere")])])).expect_err("a link to nothing");
+    assert_eq!(lost.kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
+fn modes_and_times_are_kept_and_set_user_id_is_not() {
+    let (room, _) = unpacked(&archive(&[layer(&[
+        Dir("./", 0o711),
+        Dir("closed", 0o700),
+        WithMode("closed/tool", 0o4755),
+        WithMode("secret", 0o400),
+        Dir("tmp", 0o1777),
+    ])]))
+    .expect("unpacked");
+    let of = |path: &str| fs::symlink_metadata(room.path().join(path)).expect(path);
+    for (path, mode) in [("", 0o711), ("closed", 0o700), ("closed/tool", 0o755), ("secret", 0o400), ("tmp", 0o777)] {
+        assert_eq!(of(path).mode() & 0o7777, mode, "{path:?}");
+    }
+    assert_eq!(of("secret").mtime(), 1_000_000_000);
+}
+
+#[test]
+fn archives_of_all_engines() {
+    // Before Docker Engine 25 a layer that is there twice is a link to the other.
+    let same = layer(&[Regular("a", "1")]);
+    let mut builder = tar::Builder::new(Vec::new());
+    append(&mut builder, header(EntryType::Regular, 0o644, same.len()), "1/layer.tar", "", &same);
+    append(&mut builder, header(EntryType::Symlink, 0o777, 0), "2/layer.tar", "../1/layer.tar", b"");
+    let names = ["1/layer.tar", "2/layer.tar"].map(str::to_owned);
+    assert_eq!(unpacked(&finished(builder, &names)).expect("unpacked").1, ["a: 1"]);
+
+    for (bytes, says) in [
+        (Vec::new(), "has no readable manifest.json"),
+        (layer(&[Regular("manifest.json", "[]")]), "holds no image"),
+        (layer(&[Regular("manifest.json", "[{\"Layers\": [\"gone\"]}]")]), "lacks layer gone"),
+        (layer(&[Regular("manifest.json", "{")]), "has no readable manifest.json"),
+    ] {
+        let error = unpacked(&kept(&bytes)).expect_err(says);
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let mut zstd = ZSTD.to_vec();
+    zstd.resize(2048, 0);
+    let error = unpacked(&archive(&[zstd])).expect_err("zstd");
+    assert!(error.to_string().contains("build the image with gzip layers"), "{error}");
+    let mut short = gzip(&same);
+    short.truncate(short.len() / 2);
+    assert!(unpacked(&archive(&[short])).is_err(), "a layer that ends too early");
+}
