@@ -40,7 +40,11 @@ quietly() {
 		exit 1
 	}
 }
-ssh_config() { vagrant ssh-config "$@" >"$run/ssh" 2>"$run/log" || cat "$run/log" >&2; }
+# A machine that goes down may leave connections open, which nobody would end.
+ssh_config() {
+	printf '%s\n' "Host *" "ServerAliveInterval 10" "ServerAliveCountMax 6" "ConnectTimeout 20" >"$run/ssh"
+	vagrant ssh-config "$@" >>"$run/ssh" 2>"$run/log" || cat "$run/log" >&2
+}
 reach() { echo "ssh -F $run/ssh node$1 sudo"; }
 
 forget_box
