@@ -34,6 +34,8 @@ pub struct SubPath {
     pub shown: String,
     /// Where it is to be bound.
     pub target: PathBuf,
+    /// Whether it must be there: nothing is made in the files of an image.
+    pub must_exist: bool,
 }
 
 const ETC_HOSTS: &str = "/etc/hosts";
@@ -60,7 +62,8 @@ pub fn sub_paths(
             };
             let target = paths::sub_path(&node.root_dir, &pod.uid, &mount.name, &container.name, index)
                 .map_err(name_error(subject, &field))?;
-            found.push(SubPath { volume: mount.name.clone(), root, path, shown, target });
+            let must_exist = container.image_volumes.iter().any(|volume| volume.name == mount.name);
+            found.push(SubPath { volume: mount.name.clone(), root, path, shown, target, must_exist });
         }
     }
     Ok(found)
@@ -91,15 +94,13 @@ pub(super) fn mounts(
                 .map_err(name_error(subject, &field))?,
             _ => volume_path(pod, container, mount, node, subject, &field)?,
         };
-        let of_image = container.image_volumes.iter().any(|volume| volume.name == mount.name);
-        // An image's files are mounted as they may be used, and the engine's own flags would replace those.
-        let read_only = !of_image && (mount.read_only == Some(true) || is_read_only(pod, mount));
+        let read_only = mount.read_only == Some(true) || is_read_only(pod, mount);
         mounts.push(Mount {
             target: Some(absolute(&mount.mount_path)),
             source: Some(utf8(&source, subject, &field)?),
             typ: Some(MountType::BIND),
             read_only: read_only.then_some(true),
-            bind_options: if of_image { None } else { bind_options(mount, read_only, node, subject, &field)? },
+            bind_options: bind_options(mount, read_only, node, subject, &field)?,
             ..Mount::default()
         });
     }
@@ -328,11 +329,12 @@ fn missing_variable(expression: &str, environment: &Environment) -> Option<Strin
     missing.into_inner()
 }
 
-/// Whether a volume is read-only whatever the mount says: its files are ours to write, or its claim says so.
+/// Whether a volume is read-only whatever the mount says: its files are ours to write, or an image's, or its claim
+/// says so.
 fn is_read_only(pod: &Pod, mount: &api::VolumeMount) -> bool {
     let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name);
     let of_claim = |v: &api::Volume| v.persistent_volume_claim.as_ref().is_some_and(|c| c.read_only == Some(true));
-    volume.is_some_and(|v| files::plugin(v).is_some() || of_claim(v))
+    volume.is_some_and(|v| files::plugin(v).is_some() || v.image.is_some() || of_claim(v))
 }
 
 /// The engine's API since which a read-only mount can be told to take those below it along (Docker

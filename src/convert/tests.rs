@@ -153,7 +153,7 @@ containers:
   - {name: host, mountPath: /deep, readOnly: true, recursiveReadOnly: IfPossible}
   - {name: host, mountPath: '/part:1', subPath: a/b, readOnly: true}
   - {name: memory, mountPath: /mine, subPathExpr: 'users/$(WHO)'}
-  - {name: files, mountPath: /files, readOnly: true, recursiveReadOnly: Enabled}
+  - {name: files, mountPath: /files, readOnly: true, recursiveReadOnly: IfPossible}
   - {name: files, mountPath: /bin, subPath: usr/bin}
   - {name: hosts, mountPath: /etc/hosts}
 volumes:
@@ -331,6 +331,7 @@ fn sub_paths_name_source_and_target() {
                 path: "x/y/z".into(),
                 shown: "x/y/z".into(),
                 target: format!("{root}/volume-subpaths/v/c/1").into(),
+                must_exist: false,
             },
             SubPath {
                 volume: "h".into(),
@@ -338,6 +339,7 @@ fn sub_paths_name_source_and_target() {
                 path: "s".into(),
                 shown: "s".into(),
                 target: format!("{root}/volume-subpaths/h/c/2").into(),
+                must_exist: false,
             },
         ]
     );

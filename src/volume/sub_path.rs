@@ -30,7 +30,7 @@ use std::{
 /// Bytes of a file that is read.
 const MAX_FILE: u64 = 1 << 20;
 
-/// Binds a sub-path to its target, making missing directories. What an earlier instance of the
+/// Binds a sub-path to its target, making missing directories where it may. What an earlier instance of the
 /// container had bound there is let go first: an edit may have changed the path.
 pub(super) fn bind(sub_path: &SubPath, place: &Place) -> Result<(), VolumeError> {
     let source = open(sub_path, place)?;
@@ -100,7 +100,7 @@ fn open(sub_path: &SubPath, place: &Place) -> Result<File, VolumeError> {
         let Component::Normal(name) = part else { continue };
         so_far.push(name);
         parent = match beneath(&root, &so_far, OFlag::empty()) {
-            Err(Errno::ENOENT) => {
+            Err(Errno::ENOENT) if !sub_path.must_exist => {
                 make_dir(&parent, Path::new(name), mode).map_err(failed)?;
                 beneath(&root, &so_far, OFlag::empty()).map_err(failed)?
             }
@@ -122,8 +122,6 @@ fn make_dir(parent: &OwnedFd, name: &Path, mode: u32) -> Result<(), Errno> {
     match mkdirat(parent, name, Mode::from_bits_truncate(mode)) {
         // Someone else was faster, or a dangling link has the name: the next look tells.
         Err(Errno::EEXIST) => return Ok(()),
-        // Where nothing can be made, what is wrong is that it is missing.
-        Err(Errno::EROFS) => return Err(Errno::ENOENT),
         made => made?,
     }
     let how = OpenHow::new()

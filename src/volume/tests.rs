@@ -448,6 +448,42 @@ fn group_ids_out_of_range_are_named() {
     }
 }
 
+#[test]
+fn an_image_is_unpacked_once_and_complete_or_not_there() {
+    use crate::engine::archive::{LayerEntry, image_archive};
+    let room = Room::new();
+    let of = |image: &str| {
+        room.pod(&format!(
+            "containers: [{{name: c, image: i, volumeMounts: [{{name: v, mountPath: /v}}]}}]\n\
+             volumes: [{{name: v, image: {{reference: '{image}'}}}}]"
+        ))
+    };
+    let pod = of("files:1");
+    let [volume] = pod.containers[0].image_volumes.as_slice() else { panic!("{:?}", pod.containers[0]) };
+    room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
+    let file = [LayerEntry::File("greeting", 0o640, b"hello")];
+    let image = image_archive("files:1", &serde_json::json!({}), &file);
+    let path = paths::image(&room.root(), &pod.uid, volume).expect("path");
+    // An archive that the engine has not finished is no volume, and is written anew.
+    for bytes in [&image.bytes[..100], &image.bytes] {
+        assert!(!path.exists());
+        let mut archive = room.manager().begin_image(&pod, volume).expect("begun").expect("nothing is there yet");
+        archive.write_all(bytes).expect("written");
+        let finished = room.manager().finish_image(&pod, volume);
+        assert_eq!(finished.is_ok(), bytes.len() == image.bytes.len(), "{finished:?}");
+    }
+    assert!(room.manager().begin_image(&pod, volume).expect("looked at").is_none(), "it is there");
+    assert_eq!((text(&path.join("greeting")).as_str(), mode(&path.join("greeting"))), ("hello", 0o640));
+    let left: Vec<_> = fs::read_dir(path.parent().expect("parent")).expect("list").collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    // Another image under the same name is another directory.
+    let edited = of("files:2");
+    let [other] = edited.containers[0].image_volumes.as_slice() else { panic!("{edited:?}") };
+    assert!(room.manager().begin_image(&edited, other).expect("looked at").is_some());
+    room.manager().remove(&uid()).expect("removed");
+    assert!(!room.path("root/pods/u1").exists());
+}
+
 mod as_root {
     //! These change owners and mount file systems, which only root may do.
 
@@ -478,63 +514,6 @@ mod as_root {
         mount_table::unmount(&memory).expect("unmounted");
         room.prepare(spec).expect("prepared after a reboot");
         assert!(memory::is_mount_point(&memory).expect("metadata") && !memory.join("kept").exists());
-        room.manager().remove(&uid()).expect("removed");
-        assert!(!room.path("root/pods/u1").exists());
-    }
-
-    #[test]
-    #[ignore = "needs root: mounts the files of an image"]
-    fn an_image_is_unpacked_once_and_sealed_again_after_a_reboot() {
-        use crate::engine::archive::{LayerEntry, image_archive};
-        let room = Room::new();
-        let of = |image: &str| {
-            room.pod(&format!(
-                "containers: [{{name: c, image: i, volumeMounts: [{{name: v, mountPath: /v}}]}}]\n\
-                 volumes: [{{name: v, image: {{reference: '{image}'}}}}]"
-            ))
-        };
-        let pod = of("files:1");
-        let [volume] = pod.containers[0].image_volumes.as_slice() else { panic!("{:?}", pod.containers[0]) };
-        let path = paths::image(&room.root(), &pod.uid, volume).expect("path");
-        let is_sealed = || {
-            let tool = path.join("bin/tool");
-            let run = std::process::Command::new(&tool).status().map_err(|error| error.kind());
-            (text(&tool), fs::write(&tool, "x").map_err(|error| error.kind()), run.map_err(|kind| kind.to_string()))
-        };
-        let sealed = (
-            "#!/bin/sh\n".to_owned(),
-            Err(io::ErrorKind::ReadOnlyFilesystem),
-            Err(io::ErrorKind::PermissionDenied.to_string()),
-        );
-        let mounts = || {
-            let table = fs::read_to_string("/proc/self/mountinfo").expect("mounts");
-            table.lines().filter(|line| line.contains(&room.root().display().to_string())).count()
-        };
-        room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
-        let layer = [LayerEntry::Directory("bin", 0o755), LayerEntry::File("bin/tool", 0o755, b"#!/bin/sh\n")];
-        let image = image_archive("files:1", &serde_json::json!({}), &layer);
-        // An archive that the engine has not finished is no volume, and is written anew.
-        for bytes in [&image.bytes[..100], &image.bytes] {
-            let mut archive = room.manager().begin_image(&pod, volume).expect("begun").expect("nothing is there yet");
-            archive.write_all(bytes).expect("written");
-            let finished = room.manager().finish_image(&pod, volume);
-            assert_eq!(finished.is_ok(), bytes.len() == image.bytes.len(), "{finished:?}");
-        }
-        assert_eq!((is_sealed(), mounts()), (sealed.clone(), 1));
-        assert!(room.manager().begin_image(&pod, volume).expect("looked at").is_none(), "it is there");
-        assert_eq!((is_sealed(), mounts()), (sealed.clone(), 1));
-        // After a reboot nothing is mounted, and what was being mounted may be in the way.
-        mount_table::unmount(&path).expect("unmounted");
-        nix::mount::mount(Some(&room.root()), &path, None::<&Path>, nix::mount::MsFlags::MS_BIND, None::<&Path>)
-            .expect("mounted");
-        assert!(room.manager().begin_image(&pod, volume).expect("mounted again").is_none());
-        assert_eq!((is_sealed(), mounts()), (sealed, 1));
-        let left: Vec<_> = fs::read_dir(path.parent().expect("parent")).expect("list").collect();
-        assert_eq!(left.len(), 1, "{left:?}");
-        // Another image under the same name is another directory.
-        let edited = of("files:2");
-        let [other] = edited.containers[0].image_volumes.as_slice() else { panic!("{edited:?}") };
-        assert!(room.manager().begin_image(&edited, other).expect("looked at").is_some());
         room.manager().remove(&uid()).expect("removed");
         assert!(!room.path("root/pods/u1").exists());
     }

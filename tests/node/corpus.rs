@@ -137,6 +137,10 @@ fn adapt(spec: &mut api::PodSpec, host: &Path, objects: &mut Objects) -> BTreeMa
         stand_in(container, false, &mut programs);
     }
     for volume in spec.volumes.iter_mut().flatten() {
+        if let Some(source) = &mut volume.image {
+            source.pull_policy = Some("IfNotPresent".into());
+            programs.entry(source.reference.clone().unwrap_or_default()).or_default();
+        }
         if let Some(path) = &mut volume.host_path {
             let inside = host.join(path.path.trim_start_matches('/'));
             make_host_path(&inside, path.type_.as_deref().unwrap_or_default());
