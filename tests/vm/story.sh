@@ -256,8 +256,8 @@ holds "it has not touched a container that the operator made of the database's" 
 holds "it has kept the database's claim" 'docker volume inspect k8s_default_keep'
 on 'docker rm -f copy; docker rmi copy:1; docker volume rm k8s_default_keep' >/dev/null
 holds "it has removed no manifest" 'test -f /etc/kubernetes/manifests/web.yaml'
-on 'rm /etc/kubernetes/manifests/*.yaml; rmdir -p /etc/kubernetes/manifests 2>/dev/null; rm /root/*.deb' || true
+on 'rm /etc/kubernetes/manifests/*.yaml; rmdir -p /etc/kubernetes/manifests 2>/dev/null' || true
 left=$(on "docker ps -aq --filter label=io.kubelet-lite.managed-by; docker images -q --filter label=io.kubelet-lite.image
-	find / -xdev -not -path '/proc/*' \( -name '*kubelet-lite*' -o -path /etc/kubernetes \) ! -path '/var/lib/apt/*' ! -path '/var/cache/*'; grep kubelet-lite /proc/mounts; systemctl list-units --all --no-legend 'kubelet-lite*'" || true)
+	find / -xdev -not -path '/proc/*' ! -name '*.deb' \( -name '*kubelet-lite*' -o -path /etc/kubernetes \) ! -path '/var/lib/apt/*' ! -path '/var/cache/*'; grep kubelet-lite /proc/mounts; systemctl list-units --all --no-legend 'kubelet-lite*'" || true)
 [ -z "$left" ] || fail "left after the purge: $left"
 tell "nothing is left: no container, image, file, mount or unit"

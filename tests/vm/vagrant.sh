@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# vagrant.sh BOX PACKAGE: the machine that box.sh made in BOX as a Vagrant box, and with it: two nodes on which pair.sh
-# is played, one on which story.sh is, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
+# vagrant.sh BOX PACKAGE [pair|story]: the machine that box.sh made in BOX as a Vagrant box, and with it: two nodes on
+# which pair.sh is played, one on which story.sh is, or one of both, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
 # that answers, and no network.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-box=$(realpath "$1") package=$(realpath "$2")
+box=$(realpath "$1") package=$(realpath "$2") plays=${3:-pair story}
 virsh -c qemu:///system version >/dev/null || {
 	echo "libvirt does not answer: systemctl start libvirtd" >&2
 	exit 1
@@ -56,12 +56,18 @@ quietly vagrant box add --name "$BOX" "$run/node.box"
 rm "$run/box.img" "$run/node.box"
 echo "a box after $SECONDS s"
 
-began=$SECONDS
-quietly vagrant up
-ssh_config node1 node2
-echo "vagrant up: two nodes with the package after $((SECONDS - began)) s"
-NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" with_child "$here/pair.sh" "$package" "$SHARE"
-quietly vagrant destroy --force
+if [[ $plays = *pair* ]]; then
+	began=$SECONDS
+	quietly vagrant up
+	ssh_config node1 node2
+	echo "vagrant up: two nodes with the package after $((SECONDS - began)) s"
+	NODE1=$(reach 1) NODE2=$(reach 2) SYNC="vagrant rsync" with_child "$here/pair.sh" "$package" "$SHARE"
+	quietly vagrant destroy --force
+fi
+if [[ $plays != *story* ]]; then
+	echo "all of it took $SECONDS s"
+	exit
+fi
 
 began=$SECONDS
 quietly vagrant up --no-provision node1
