@@ -9,11 +9,14 @@ use super::{
     layers, make_private,
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+/// Mode of the root of an image that gives it none.
+const ROOT: u32 = 0o755;
 
 /// A file for the archive, unless the volume is there.
 pub(super) fn begin(path: &Path, place: &Place) -> Result<Option<File>, VolumeError> {
@@ -34,7 +37,8 @@ pub(super) fn finish(path: &Path, place: &Place) -> Result<(), VolumeError> {
         removed => removed,
     };
     gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))?;
-    DirBuilder::new().mode(0o755).create(&unfinished).map_err(place.io("create", &unfinished))?;
+    fs::create_dir(&unfinished).map_err(place.io("create", &unfinished))?;
+    fs::set_permissions(&unfinished, Permissions::from_mode(ROOT)).map_err(place.io("set the mode of", &unfinished))?;
     let file = File::open(&archive).map_err(place.io("open", &archive))?;
     layers::unpack(&file, &unfinished).map_err(place.io("unpack the image into", &unfinished))?;
     // Complete at once, or not there.

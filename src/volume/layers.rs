@@ -9,7 +9,8 @@ use flate2::bufread::MultiGzDecoder;
 use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
-    sys::stat::{Mode, mkdirat},
+    sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
+    unistd::geteuid,
 };
 use serde::Deserialize;
 use std::{
@@ -142,7 +143,8 @@ fn open(archive: &File, part: Part) -> io::Result<Layer<'_>> {
     let compressed = head.starts_with(GZIP);
     let bytes: Box<dyn Read + '_> = if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
     let mut layer = tar::Archive::new(bytes);
-    layer.set_preserve_ownerships(true);
+    // Only root may give files away.
+    layer.set_preserve_ownerships(geteuid().is_root());
     Ok(layer)
 }
 
@@ -259,6 +261,8 @@ impl Root {
             directory = match self.directory(&so_far) {
                 Err(Errno::ENOENT) => {
                     mkdirat(&directory, Path::new(name), DIRECTORY)?;
+                    // Whatever the umask.
+                    fchmodat(&directory, Path::new(name), DIRECTORY, FchmodatFlags::FollowSymlink)?;
                     self.directory(&so_far)?
                 }
                 found => found?,

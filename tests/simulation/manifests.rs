@@ -37,6 +37,8 @@ pub struct ContainerDef {
     pub name: &'static str,
     pub kind: ContainerKind,
     pub image: &'static str,
+    /// An image whose files it mounts.
+    pub files: Option<&'static str>,
     /// Value of an environment variable: an edit of it restarts the container.
     pub env: u32,
     /// Period of a readiness probe: an edit of it restarts nothing.
@@ -88,7 +90,8 @@ impl PodDef {
             let probe = c.probe.map(|period| format!(" probe {period}")).unwrap_or_default();
             let asks = Some(c.asks).filter(|asks| *asks != Asks::default());
             let asks = asks.map(|asks| format!(" {asks:?}")).unwrap_or_default();
-            format!("{} {:?} {} env {}{probe}{asks}", c.name, c.kind, c.image, c.env)
+            let files = c.files.map(|image| format!(" files {image}")).unwrap_or_default();
+            format!("{} {:?} {}{files} env {}{probe}{asks}", c.name, c.kind, c.image, c.env)
         };
         let containers: Vec<String> = self.containers.iter().map(container).collect();
         let Self { name, uid, grace, restart_policy, hostname, label, volume, host_port, priority, .. } = self;
@@ -105,6 +108,7 @@ impl PodDef {
             wanted.map(|c| self.container(c)).collect::<Vec<_>>()
         };
         let volume = api::Volume { name: "data".into(), empty_dir: Some(Default::default()), ..Default::default() };
+        let images = self.containers.iter().filter_map(|c| c.files).collect::<BTreeSet<_>>().into_iter();
         let spec = api::PodSpec {
             init_containers: Some(of(false)).filter(|list| !list.is_empty()),
             containers: of(true),
@@ -112,7 +116,7 @@ impl PodDef {
             priority: self.priority,
             restart_policy: Some(self.restart_policy.into()),
             termination_grace_period_seconds: Some(self.grace),
-            volumes: self.volume.then(|| vec![volume]),
+            volumes: Some(self.volume.then_some(volume).into_iter().chain(images.map(files_of)).collect()),
             ..Default::default()
         };
         let metadata = ObjectMeta {
@@ -157,7 +161,7 @@ impl PodDef {
             image: Some(c.image.into()),
             image_pull_policy: Some("IfNotPresent".into()),
             env: Some(vec![api::EnvVar { name: "EDIT".into(), value: Some(c.env.to_string()), ..Default::default() }]),
-            volume_mounts: self.volume.then(|| vec![mount]),
+            volume_mounts: Some(self.volume.then_some(mount).into_iter().chain(c.files.map(files_at)).collect()),
             ports: self.host_port.filter(|_| first_app == Some(c.name)).map(|p| vec![port(p)]),
             restart_policy: (c.kind == ContainerKind::Sidecar).then(|| "Always".into()),
             startup_probe: probe(ProbeKind::Startup, is_asked && c.asks.startup),
@@ -169,8 +173,18 @@ impl PodDef {
     }
 }
 
+/// A volume of the files of an image.
+fn files_of(image: &str) -> api::Volume {
+    let source = api::ImageVolumeSource { reference: Some(image.into()), pull_policy: Some("IfNotPresent".into()) };
+    api::Volume { name: image.replace(':', "-"), image: Some(source), ..Default::default() }
+}
+
+fn files_at(image: &str) -> api::VolumeMount {
+    api::VolumeMount { name: image.replace(':', "-"), mount_path: "/files".into(), ..Default::default() }
+}
+
 fn container(name: &'static str, kind: ContainerKind) -> ContainerDef {
-    ContainerDef { name, kind, image: "app:1", env: 0, probe: None, asks: Asks::default() }
+    ContainerDef { name, kind, image: "app:1", files: None, env: 0, probe: None, asks: Asks::default() }
 }
 
 pub fn app(name: &'static str) -> ContainerDef {

@@ -79,6 +79,11 @@ fn edited(edit: impl FnOnce(&mut ContainerDef)) -> impl FnOnce(&mut PodDef) {
     |pod| edit(pod.containers.last_mut().unwrap())
 }
 
+/// An app that mounts the files of an image.
+fn mounting(image: &'static str) -> PodDef {
+    PodDef::new("web", &[app("app")]).with(|pod| pod.uid = Some("given")).with(edited(|c| c.files = Some(image)))
+}
+
 fn live(node: &Node) -> usize {
     node.engine.live().len()
 }
@@ -523,6 +528,26 @@ fn of_pods() -> Vec<Scenario> {
                 Pass(30),
                 Check("it is said", |node| waits_with(node, "ImagePullBackOff")),
                 Publish("app:1", 5),
+                Settle,
+            ],
+        ),
+        scenario(
+            "the files of an image, which comes late, is edited and pruned",
+            vec![
+                Put("web", vec![mounting("files:1")]),
+                Pass(30),
+                Check("it is said", |node| waits_with(node, "ImagePullBackOff")),
+                Publish("files:1", 5),
+                Settle,
+                Check("it runs", |node| live(node) == 2),
+                RemoveImage("files:1"),
+                Publish("files:2", 5),
+                Put("web", vec![mounting("files:2")]),
+                Settle,
+                RemoveImage("files:2"),
+                ByHand("web", "app", "kill"),
+                KillDaemon,
+                StartDaemon,
                 Settle,
             ],
         ),
