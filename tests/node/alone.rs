@@ -133,6 +133,23 @@ async fn its_lines_have_a_priority_where_the_journal_reads_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn from_v_4_on_it_logs_each_step() {
+    for (flags, tells) in [(&[][..], false), (&["--v=3"], false), (&["--v=4"], true), (&["-v", "5"], true)] {
+        let alone = Alone::new();
+        // One scan tells of both, of the hidden one first.
+        fs::write(alone.path("manifests/.hidden.yaml"), POD).unwrap();
+        fs::write(alone.path("manifests/web.yaml"), POD).unwrap();
+        let _daemon = alone.start(flags);
+        if tells {
+            alone.said("hidden.yaml").await;
+        } else {
+            alone.said("manifest accepted").await;
+            assert!(!alone.log().contains("hidden.yaml"), "{flags:?}: {}", alone.log());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_signal_ends_it_though_it_is_stuck() {
     for (signal, code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
         let alone = Alone::new();
