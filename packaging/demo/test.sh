@@ -24,7 +24,8 @@ set -m
 # play NAME ENGINE: begins a demo on this engine, or on a private one.
 play() {
 	local deadline=$((SECONDS + 180))
-	DOCKER_HOST=unix://$2 packaging/demo/run.sh >"$work/$1.out" 2>&1 </dev/null &
+	# Who starts a test in the background may have made all that is below it deaf to Ctrl-C.
+	DOCKER_HOST=unix://$2 env --default-signal=INT packaging/demo/run.sh >"$work/$1.out" 2>&1 </dev/null &
 	session=$!
 	until grep -q 'Ctrl-C ends the demo' "$work/$1.out"; do
 		kill -0 "$session" 2>/dev/null || fail "$1: it ends by itself"

@@ -211,6 +211,7 @@ impl EngineError {
         let operation = operation.to_owned();
         move |error| Self::NotKept { operation, message: error.to_string() }
     }
+
     /// Whether the engine itself was not reached, so that the fault is not the request's.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })
