@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # vagrant.sh BOX PACKAGE [pair|story]: the machine that box.sh made in BOX as a Vagrant box, and with it: two nodes on
-# which pair.sh is played, one on which story.sh is, or one of both, and nothing left of them. Needs root, vagrant, vagrant-libvirt, rsync, a libvirt
-# that answers, and no network.
+# which pair.sh is played, one on which story.sh is, or one of both, and nothing left of them. Needs root, vagrant,
+# vagrant-libvirt, rsync, a libvirt that answers, and no network.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 box=$(realpath "$1") package=$(realpath "$2") plays=${3:-pair story}
