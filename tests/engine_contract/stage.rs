@@ -111,15 +111,17 @@ impl<E: Engine + Clone> Stage<E> {
         id
     }
 
-    /// Waits until a polite program minds SIGTERM.
+    /// Waits until a program that goes on does with SIGTERM what it is there for.
     pub async fn settle(&self, id: &str, program: Program) {
-        if program == Program::Polite {
-            self.settle_as(id, "sh").await;
+        match program {
+            Program::Polite => self.settle_as(id, "sh").await,
+            Program::Stubborn => self.settle_as(id, "sleep").await,
+            Program::Brief | Program::Missing | Program::Greedy | Program::Talkative => {}
         }
     }
 
     /// Waits until a container's process is this program and has nothing to do but to wait for signals. Before
-    /// that it is runc, which catches every signal and does nothing for it.
+    /// that it is `runc init`, which SIGTERM ends with exit code 2.
     pub async fn settle_as(&self, id: &str, program: &str) {
         if !self.real {
             return;
