@@ -192,6 +192,6 @@ pub struct SandboxFacts<'a> {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,20 @@
 //! Names of containers and host names of pods.
 
-use crate::pod::{Attempt, ContainerName, Pod};
+use crate::pod::{Attempt, ContainerName, Pod, PodKey, PodUid};
 
 /// `k8s_POD_<pod>_<namespace>_<uid>_<attempt>`.
-pub fn sandbox_name(pod: &Pod, attempt: Attempt) -> String {
-    name("POD", pod, attempt)
+pub fn sandbox_name(key: &PodKey, uid: &PodUid, attempt: Attempt) -> String {
+    name("POD", key, uid, attempt)
 }
 
 /// `k8s_<container>_<pod>_<namespace>_<uid>_<restart count>`.
-pub fn container_name(pod: &Pod, name: &ContainerName, attempt: Attempt) -> String {
-    self::name(name.as_str(), pod, attempt)
+pub fn container_name(key: &PodKey, uid: &PodUid, name: &ContainerName, attempt: Attempt) -> String {
+    self::name(name.as_str(), key, uid, attempt)
 }
 
 /// The name is deterministic, and so an idempotency key: creating the same attempt twice clashes.
-fn name(container: &str, pod: &Pod, attempt: Attempt) -> String {
-    let name = format!("k8s_{container}_{}_{}_{}_{attempt}", pod.key.name, pod.key.namespace, pod.uid);
+fn name(container: &str, key: &PodKey, uid: &PodUid, attempt: Attempt) -> String {
+    let name = format!("k8s_{container}_{}_{}_{uid}_{attempt}", key.name, key.namespace);
     // A name becomes part of a URL's path. Validation lets no other characters through; should one
     // come by another way, it must not change the request.
     name.chars().map(|c| if is_name_char(c) { c } else { '-' }).collect()

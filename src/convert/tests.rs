@@ -230,10 +230,10 @@ fn names() {
     let pod = pod_of(
         "{apiVersion: v1, kind: Pod, metadata: {name: web, namespace: prod, uid: u-1}, spec: {containers: [{name: c, image: i}]}}",
     );
-    assert_eq!(sandbox_name(&pod, Attempt(2)), "k8s_POD_web-node1_prod_u-1_2");
-    assert_eq!(container_name(&pod, &ContainerName::new("c"), Attempt(0)), "k8s_c_web-node1_prod_u-1_0");
+    assert_eq!(sandbox_name(&pod.key, &pod.uid, Attempt(2)), "k8s_POD_web-node1_prod_u-1_2");
+    assert_eq!(container_name(&pod.key, &pod.uid, &ContainerName::new("c"), Attempt(0)), "k8s_c_web-node1_prod_u-1_0");
     let odd = Pod { uid: crate::pod::PodUid::new("../?x=1"), ..pod };
-    assert_eq!(sandbox_name(&odd, Attempt(0)), "k8s_POD_web-node1_prod_..--x-1_0");
+    assert_eq!(sandbox_name(&odd.key, &odd.uid, Attempt(0)), "k8s_POD_web-node1_prod_..--x-1_0");
 }
 
 #[test]

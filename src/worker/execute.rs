@@ -206,7 +206,7 @@ impl<E: Engine> Task<E> {
         for remark in convert::dns_remarks(&pod, &resolv_conf, &facts) {
             self.journal().dns_config_forming(remark);
         }
-        let name = convert::sandbox_name(&pod, attempt);
+        let name = convert::sandbox_name(&pod.key, &pod.uid, attempt);
         let started_at = self.pod_started_at.unwrap_or_else(|| self.shared.clock.wall());
         let body = || {
             convert::sandbox_body(&pod, attempt, started_at, &resolv_conf, &self.shared.facts())
@@ -278,7 +278,7 @@ impl<E: Engine> Task<E> {
         let body = convert::container_body(pod, container, &found, history, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
         let _permit = self.shared.starts.turn(self.priority()).await;
-        self.create(&convert::container_name(pod, name, attempt), body).await
+        self.create(&convert::container_name(&pod.key, &pod.uid, name, attempt), body).await
     }
 
     /// Makes an `image` volume, unless it is there.

@@ -19,6 +19,8 @@ use std::{
 pub(super) struct View {
     seen: BTreeMap<ContainerId, Observed>,
     dirty: BTreeSet<ContainerId>,
+    /// Names of containers that may have been made.
+    doubtful: BTreeSet<String>,
     /// Manifests that were applied without a restart, newer than the labels.
     applied: BTreeMap<PodUid, Arc<Pod>>,
     /// Commands that ran in containers when these were first seen.
@@ -54,6 +56,11 @@ impl View {
         self.dirty.insert(id);
     }
 
+    /// Look whether there is a container of this name.
+    pub(super) fn mark_name(&mut self, name: String) {
+        self.doubtful.insert(name);
+    }
+
     /// Look at everything again.
     pub(super) fn mark_all(&mut self) {
         self.dirty.extend(self.seen.keys().cloned());
@@ -65,7 +72,7 @@ impl View {
     }
 
     pub(super) fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.dirty.is_empty() || !self.doubtful.is_empty()
     }
 
     /// Compares with a list of the engine: what is new, gone or in another state is looked at. A list
@@ -93,6 +100,14 @@ impl View {
         instance: &InstanceId,
         clock: &Clock,
     ) -> Result<(), EngineError> {
+        while let Some(name) = self.doubtful.first().cloned() {
+            match engine.inspect(&name).await {
+                Ok(details) => drop(self.dirty.insert(ContainerId::new(details.id))),
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+            self.doubtful.remove(&name);
+        }
         while let Some(id) = self.dirty.first().cloned() {
             match engine.inspect(id.as_str()).await {
                 Ok(details) => {
@@ -207,8 +222,41 @@ fn is_listed_as(state: &ContainerState, word: EngineState) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
+    use crate::{
+        convert::testing::{STARTED, node, pod, resolv_conf},
+        engine::{
+            ContainerCreateBody,
+            fake::{FakeEngine, Fault},
+        },
+        pod::Attempt,
+        time::Timestamp,
+    };
     use std::time::Duration;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_have_been_made_is_found_by_its_name() {
+        let clock = Clock::simulated(STARTED);
+        let fake = FakeEngine::new(&clock);
+        let pod = pod("containers: [{name: web, image: 'web:1'}]");
+        let facts = node();
+        let engine = fake.for_instance(facts.instance.as_str());
+        let body = convert::sandbox_body(&pod, Attempt(0), STARTED, &resolv_conf(), &facts).expect("body");
+        engine.add_image(&facts.pause_image);
+        let name = |attempt| convert::sandbox_name(&pod.key, &pod.uid, Attempt(attempt));
+        engine.create(&name(0), body.clone()).await.expect("ours");
+        engine.create(&name(1), ContainerCreateBody { labels: None, ..body }).await.expect("another's");
+
+        let mut view = View::default();
+        (0..3).for_each(|attempt| view.mark_name(name(attempt)));
+        let away = EngineError::Unavailable { operation: "inspect".to_owned(), message: "closed".to_owned() };
+        engine.inject(3, Fault::Before(away.clone()));
+        assert_eq!(view.observe(&engine, &pod.key, &facts.instance, &clock).await, Err(away));
+        assert!(view.is_dirty(), "it is still to be looked for");
+        view.observe(&engine, &pod.key, &facts.instance, &clock).await.expect("the engine answers");
+        assert!(!view.is_dirty());
+        let sandboxes: Vec<_> = view.pod().incarnations.iter().flat_map(|i| &i.sandboxes).collect();
+        assert_eq!(sandboxes.iter().map(|s| s.attempt).collect::<Vec<_>>(), [Attempt(0)]);
+    }
 
     #[test]
     fn only_what_a_list_has_otherwise_is_looked_at_again() {

@@ -51,7 +51,7 @@ impl Bare {
         let first = Attempt::default();
         let body =
             convert::sandbox_body(pod, first, jiff::Timestamp::UNIX_EPOCH, &Default::default(), &self.facts).unwrap();
-        let id = self.engine.create(&convert::sandbox_name(pod, first), body).await.unwrap();
+        let id = self.engine.create(&convert::sandbox_name(&pod.key, &pod.uid, first), body).await.unwrap();
         self.engine.start(&id).await.unwrap();
         let ips = self.engine.inspect(&id).await.unwrap().ips;
         let id = ContainerId::new(id);
@@ -61,7 +61,11 @@ impl Bare {
             volumes.prepare_container(pod, container, &sandbox, first, &Default::default(), &self.facts).unwrap();
             let found = ContainerFacts { sandbox, image, seccomp_profile: None, disk: &Default::default() };
             let body = convert::container_body(pod, container, &found, &Default::default(), &self.facts).unwrap();
-            let id = self.engine.create(&convert::container_name(pod, &container.name, first), body).await.unwrap();
+            let id = self
+                .engine
+                .create(&convert::container_name(&pod.key, &pod.uid, &container.name, first), body)
+                .await
+                .unwrap();
             self.engine.start(&id).await.unwrap();
         }
     }

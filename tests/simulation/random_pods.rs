@@ -38,6 +38,7 @@ fn pod(rng: &mut Random, name: &'static str) -> PodDef {
     }
     for container in &mut containers {
         container.image = image(rng);
+        container.files = rng.one_in(6).then(|| image(rng));
         if rng.one_in(4) {
             container.asks = asks(rng);
         }

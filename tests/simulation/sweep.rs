@@ -182,7 +182,7 @@ pub fn name(pod: &PodDef, container: &str, attempt: u32) -> String {
     let source = ManifestSource { path: "/any.yaml".into(), document: 0 };
     let pod = Pod::from_manifest(pod.manifest(), source, &crate::manifests::node()).unwrap();
     match container {
-        "POD" => convert::sandbox_name(&pod, Attempt(attempt)),
-        name => convert::container_name(&pod, &ContainerName::new(name), Attempt(attempt)),
+        "POD" => convert::sandbox_name(&pod.key, &pod.uid, Attempt(attempt)),
+        name => convert::container_name(&pod.key, &pod.uid, &ContainerName::new(name), Attempt(attempt)),
     }
 }

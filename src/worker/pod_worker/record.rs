@@ -2,6 +2,7 @@
 
 use super::{End, PodWorker};
 use crate::{
+    convert,
     engine::Engine,
     plan::{Failure, PodAction, Target, Volumes},
     report,
@@ -62,12 +63,22 @@ impl<E: Engine> PodWorker<E> {
         }
     }
 
-    /// Nothing is known of what an action has come to, and all is looked at when the engine is back. A hook
-    /// then runs again: at least once, as the kubelet has it.
+    /// Nothing is known of what an action has come to, and all is looked at when the engine is back, what may
+    /// have been made too: nobody else may tell of it before the next decision. A hook then runs again: at
+    /// least once, as the kubelet has it.
     fn engine_is_away(&mut self, action: &PodAction, error: &SyncError) {
         debug!(pod = %self.key, action = action.verb(), "waiting for the engine: {}", report(error));
         if let PodAction::StopContainer { id, .. } = action {
             self.ends.forget(id);
+        }
+        match action {
+            PodAction::CreateSandbox { uid, attempt } => {
+                self.view.mark_name(convert::sandbox_name(&self.key, uid, *attempt));
+            }
+            PodAction::CreateContainer { uid, name, history, .. } => {
+                self.view.mark_name(convert::container_name(&self.key, uid, name, history.attempt));
+            }
+            _ => {}
         }
         self.view.mark_all();
         self.pause();

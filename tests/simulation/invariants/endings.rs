@@ -1,15 +1,16 @@
 //! How and when something that runs may be ended.
 
-use super::ledger::{Instance, Ledger, Reason};
+use super::ledger::{Instance, LAG, Ledger, Reason};
 use crate::answers::Asked;
 use crate::chronicle::{Deed, Kind, Note, Step, Story, Who, seconds};
 use kubelet_lite::{
     engine::fake::{HistoryEntry, What},
-    pod::PodKey,
+    pod::{Container, ContainerKind, Pod, PodKey},
     time::Timestamp,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -197,12 +198,12 @@ pub fn sidecars_last(story: &Story) -> Vec<String> {
 }
 
 /// Nothing old is stopped for something new before the images of what is new are on the node, at some
-/// moment since it is wanted.
+/// moment since it is wanted. A stop that was long on its way is judged by what was wanted when it was asked for.
 pub fn images_first(story: &Story) -> Vec<String> {
     let mut broken = Vec::new();
     let mut ledger = Ledger::default();
     let mut present: BTreeSet<&str> = BTreeSet::new();
-    let mut since_wish: BTreeMap<&PodKey, BTreeSet<&str>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&PodKey, Vec<Wanted<'_>>> = BTreeMap::new();
     // Those of another incarnation end for good once one of them was asked for its `preStop`.
     let mut begun: BTreeSet<&str> = BTreeSet::new();
     for step in story.steps() {
@@ -213,9 +214,9 @@ pub fn images_first(story: &Story) -> Vec<String> {
         };
         if let Some(image) = added {
             present.insert(image);
-            since_wish.values_mut().for_each(|images| {
-                images.insert(image);
-            });
+            for standing in wanted.values_mut().flatten().filter(|wanted| wanted.until.is_none()) {
+                standing.seen.insert(image);
+            }
         }
         match step {
             Step::Deed(note) => match &note.deed {
@@ -228,8 +229,16 @@ pub fn images_first(story: &Story) -> Vec<String> {
                     }
                 }
                 Deed::Wish(wished) => {
-                    let news = wished.iter().filter(|(key, pod)| ledger.wished.and_then(|w| w.get(*key)) != Some(*pod));
-                    since_wish.extend(news.map(|(key, _)| (key, present.clone())));
+                    for (key, all) in &mut wanted {
+                        let is_other = |standing: &&mut Wanted<'_>| wished.get(*key) != Some(standing.pod);
+                        all.iter_mut().filter(is_other).for_each(|old| old.until = old.until.or(Some(note.at)));
+                    }
+                    for (key, pod) in wished.iter() {
+                        let all = wanted.entry(key).or_default();
+                        if all.last().is_none_or(|last| last.until.is_some()) {
+                            all.push(Wanted { pod, seen: present.clone(), until: None });
+                        }
+                    }
                 }
                 _ => {}
             },
@@ -239,9 +248,10 @@ pub fn images_first(story: &Story) -> Vec<String> {
                     ledger.take(step);
                     continue;
                 }
-                let seen = since_wish.get(&who.key);
-                let wanted = images_to_be_there(&ledger, &entry.id, who);
-                if let Some(missing) = wanted.iter().find(|image| seen.is_none_or(|seen| !seen.contains(**image))) {
+                let all = wanted.get(&who.key).map(Vec::as_slice).unwrap_or_default();
+                let is_late = || all.iter().any(|wanted| wanted.gave_reason(&ledger, who));
+                let missing = all.last().and_then(|last| last.missing(&ledger, who, &ledger.reasons(&entry.id)));
+                if let Some(missing) = missing.filter(|_| !is_late()) {
                     broken.push(format!("{} at {}: {missing} is missing", entry.name, seconds(entry.at)));
                 }
             }
@@ -252,21 +262,32 @@ pub fn images_first(story: &Story) -> Vec<String> {
     broken
 }
 
-/// The images that this stop had to wait for, if it is only for an edit.
-fn images_to_be_there<'a>(ledger: &Ledger<'a>, id: &str, who: &Who) -> Vec<&'a str> {
-    let reasons = ledger.reasons(id);
-    let Some(pod) = ledger.wished.and_then(|wished| wished.get(&who.key)) else { return Vec::new() };
-    let changed = |name: &str, hash: &str| {
-        let newest = ledger.instances.values().filter(|i| i.who.uid == who.uid && i.who.name == name);
-        newest.max_by_key(|i| i.who.attempt).is_none_or(|i| i.who.hash != hash)
-    };
-    let of_pod = pod.containers.iter().map(|c| (c.image.as_str(), changed(c.name.as_str(), c.hash.as_str()), c.kind));
-    if reasons == BTreeSet::from([Reason::OtherIncarnation]) {
-        of_pod.map(|(image, ..)| image).collect()
-    } else if reasons == BTreeSet::from([Reason::Edited]) && who.kind != Kind::Sandbox {
-        use kubelet_lite::pod::ContainerKind::Init;
-        of_pod.filter(|(_, changed, kind)| *changed && *kind != Init).map(|(image, ..)| image).collect()
-    } else {
-        Vec::new()
+/// What was wanted of a pod for a while.
+struct Wanted<'a> {
+    pod: &'a Arc<Pod>,
+    /// The images that were there at some moment of it.
+    seen: BTreeSet<&'a str>,
+    until: Option<Timestamp>,
+}
+
+impl<'a> Wanted<'a> {
+    /// An image that had to come before a stop that is only for an edit.
+    fn missing(&self, ledger: &Ledger<'_>, who: &Who, reasons: &BTreeSet<Reason>) -> Option<&'a str> {
+        let changed = |name: &str, hash: &str| {
+            let newest = ledger.instances.values().filter(|i| i.who.uid == who.uid && i.who.name == name);
+            newest.max_by_key(|i| i.who.attempt).is_none_or(|i| i.who.hash != hash)
+        };
+        let is_new = |c: &&Container| changed(c.name.as_str(), c.hash.as_str()) && c.kind != ContainerKind::Init;
+        let all = reasons == &BTreeSet::from([Reason::OtherIncarnation]);
+        let new = reasons == &BTreeSet::from([Reason::Edited]) && who.kind != Kind::Sandbox;
+        let made = self.pod.containers.iter().filter(|c| all || new && is_new(c));
+        made.flat_map(Container::images).map(|(image, _)| image.as_str()).find(|image| !self.seen.contains(image))
+    }
+
+    /// Whether this was wanted shortly before, and the stop was right for it.
+    fn gave_reason(&self, ledger: &Ledger<'_>, who: &Who) -> bool {
+        let is_recent = self.until.is_some_and(|until| ledger.now.since(until) < LAG);
+        let reason = ledger.ended_by(Some(self.pod), who).filter(|_| is_recent);
+        reason.is_some_and(|reason| self.missing(ledger, who, &BTreeSet::from([reason])).is_none())
     }
 }

@@ -18,7 +18,7 @@ use std::{
 
 /// How long after a wish a stop that was decided before it may still reach the engine: no fault delays a
 /// call longer.
-const LAG: Duration = Duration::from_secs(25);
+pub const LAG: Duration = Duration::from_secs(25);
 
 /// Why a container may be stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,8 +159,11 @@ impl<'a> Ledger<'a> {
             }
             self.versions.insert(pod.uid.to_string(), pod.clone());
         }
-        let reasons: BTreeMap<&str, Option<Reason>> =
-            self.instances.iter().map(|(id, i)| (*id, self.ended_by_wish(wished, i.who))).collect();
+        let reasons: BTreeMap<&str, Option<Reason>> = self
+            .instances
+            .iter()
+            .map(|(id, i)| (*id, self.ended_by(wished.get(&i.who.key).map(|pod| &**pod), i.who)))
+            .collect();
         for (id, instance) in &mut self.instances {
             let uid = instance.who.uid.as_str();
             let now = reasons[id];
@@ -181,7 +184,7 @@ impl<'a> Ledger<'a> {
     fn happened(&mut self, id: &'a str, what: &'a What, who: &'a Who) {
         match what {
             What::Created => {
-                let reason = self.wished.and_then(|wished| self.ended_by_wish(wished, who));
+                let reason = self.wished.and_then(|wished| self.ended_by(wished.get(&who.key).map(|pod| &**pod), who));
                 let wished_away = reason.map(|reason| (reason, None)).into_iter().collect();
                 let lasting = BTreeSet::new();
                 let failures = BTreeMap::new();
@@ -325,9 +328,9 @@ impl<'a> Ledger<'a> {
         self.instances.values().filter(move |i| i.live && i.who.uid == uid && i.who.kind != Kind::Sandbox)
     }
 
-    /// The reason that a wish gives to stop this container.
-    fn ended_by_wish(&self, wished: &Wished, who: &Who) -> Option<Reason> {
-        let Some(pod) = wished.get(&who.key) else { return Some(Reason::PodGone) };
+    /// The reason to stop this container that there is if this, or nothing, is wanted of its pod.
+    pub fn ended_by(&self, wanted: Option<&Pod>, who: &Who) -> Option<Reason> {
+        let Some(pod) = wanted else { return Some(Reason::PodGone) };
         if pod.uid.as_str() != who.uid {
             return Some(Reason::OtherIncarnation);
         }
