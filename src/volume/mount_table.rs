@@ -1,14 +1,22 @@
 //! What is mounted below a directory, and its unmounting.
+//!
+//! A bind of a host directory is a peer of it where mounts are shared, which systemd makes them: what is
+//! unmounted inside of one is unmounted in the other. So everything is made private before it is let go.
 
 use super::{
     VolumeError,
     error::{Io, Place},
 };
-use nix::{errno::Errno, mount::MntFlags};
+use nix::{
+    errno::Errno,
+    fcntl::{OFlag, open},
+    mount::{MntFlags, MsFlags},
+    sys::stat::Mode,
+};
 use std::{
     ffi::OsString,
     fs,
-    os::unix::ffi::OsStringExt,
+    os::{fd::AsRawFd, unix::ffi::OsStringExt},
     path::{Path, PathBuf},
 };
 
@@ -25,6 +33,10 @@ pub(super) fn unmount_below(directory: &Path, place: &Place) -> Result<(), Volum
         if mounted.is_empty() {
             return Ok(());
         }
+        // All of them first: one that is unmounted goes from the peers of the mount that it lies in.
+        for path in &mounted {
+            make_private(path).map_err(|errno| place.io("take from its peers", path)(errno.into()))?;
+        }
         for path in mounted {
             unmount(&path).map_err(|errno| place.io("unmount", &path)(errno.into()))?;
         }
@@ -36,10 +48,26 @@ pub(super) fn unmount_below(directory: &Path, place: &Place) -> Result<(), Volum
 }
 
 /// Detaches what is mounted at `path`; nothing there is success. What still uses the mount keeps it,
-/// but it is out of reach of whoever removes the directory.
+/// but it is out of reach of whoever removes the directory. The node's own mounts stay as they are.
 pub(super) fn unmount(path: &Path) -> Result<(), Errno> {
+    make_private(path)?;
     match nix::mount::umount2(path, MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW) {
         Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+        result => result,
+    }
+}
+
+/// Nothing that is done to the mount at `path`, or in it, happens to another one from now on.
+fn make_private(path: &Path) -> Result<(), Errno> {
+    let found = match open(path, OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty()) {
+        Err(Errno::ENOENT) => return Ok(()),
+        found => found?,
+    };
+    let by_descriptor = PathBuf::from(format!("/proc/self/fd/{}", found.as_raw_fd()));
+    let none = None::<&Path>;
+    match nix::mount::mount(none, &by_descriptor, none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none) {
+        // Nothing is mounted there.
+        Err(Errno::EINVAL) => Ok(()),
         result => result,
     }
 }

@@ -141,3 +141,35 @@ fn sub_paths_never_leave_their_volume() {
     assert!(matches!(room.prepare_container(&pod, 0, 0, &[]), Err(VolumeError::Io { .. })));
     room.manager().remove(&uid()).expect("removed");
 }
+
+/// As on every node with systemd: a host directory whose mounts are shared, with a disk mounted in it.
+#[test]
+#[ignore = "needs root: mounts memory"]
+fn what_is_mounted_in_a_directory_of_the_host_stays_when_a_sub_path_of_it_goes() {
+    use nix::mount::{MntFlags, MsFlags, mount, umount2};
+    let none = None::<&Path>;
+    let room = Room::new();
+    let host = room.path("host");
+    let disk = |name: &str| {
+        let path = host.join("part").join(name);
+        fs::create_dir_all(&path).expect("directory");
+        mount(Some("tmpfs"), &path, Some("tmpfs"), MsFlags::empty(), none).expect("mounted");
+        fs::write(path.join("file"), name).expect("file");
+    };
+    fs::create_dir_all(&host).expect("directory");
+    mount(Some("tmpfs"), &host, Some("tmpfs"), MsFlags::empty(), none).expect("mounted");
+    mount(none, &host, none, MsFlags::MS_SHARED, none).expect("shared");
+    disk("before");
+    let pod = sub_path_pod(&room, "{name: h, mountPath: /b, subPath: part}");
+    let target = paths::sub_path(&room.root(), &uid(), "h", &ContainerName::new("c"), 0).expect("path");
+    let seen = |path: &Path| ["before", "late"].map(|name| fs::read_to_string(path.join(name).join("file")).is_ok());
+    room.prepare_container(&pod, 0, 0, &[]).expect("prepared");
+    assert_eq!(seen(&target), [true, false], "mounts in it are part of it");
+    disk("late");
+    assert_eq!(seen(&target), [true, true]);
+    room.prepare_container(&pod, 0, 1, &[]).expect("prepared for the next instance");
+    assert_eq!((seen(&target), seen(&host.join("part"))), ([true, true], [true, true]));
+    room.manager().remove(&uid()).expect("removed");
+    assert_eq!(seen(&host.join("part")), [true, true]);
+    umount2(&host, MntFlags::MNT_DETACH).expect("unmounted");
+}
