@@ -23,6 +23,7 @@ mod mount_table;
 mod ownership;
 pub mod paths;
 mod sub_path;
+mod tree;
 
 pub use applied::AppliedStore;
 pub use error::VolumeError;
@@ -66,12 +67,29 @@ pub struct VolumeManager {
     root: PathBuf,
 }
 
-/// What [`VolumeManager::sweep`] did.
+/// Unmounts what is mounted below a directory and removes it; a symbolic link is removed as one.
+fn remove_directory(path: &Path, place: &Place) -> Result<(), VolumeError> {
+    let metadata = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(place.io("look at", path)(error)),
+    };
+    if !metadata.is_dir() {
+        return fs::remove_file(path).map_err(place.io("remove", path));
+    }
+    mount_table::unmount_below(path, place)?;
+    match tree::remove(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.map_err(place.io("remove", path)),
+    }
+}
+
+/// What [`VolumeManager::set_aside`] did.
 #[derive(Debug, Default)]
-pub struct Sweep {
-    /// Removed.
-    pub removed: Vec<PodUid>,
-    /// Tried and failed; they are tried again by the next sweep.
+pub struct Leftovers {
+    /// Set aside by this call or an earlier one: whose they are, and where they lie now.
+    pub aside: Vec<(String, PathBuf)>,
+    /// Those that could not be; they are tried again when the daemon starts again.
     pub failed: Vec<VolumeError>,
 }
 
@@ -291,19 +309,7 @@ impl VolumeManager {
     pub fn remove(&self, uid: &PodUid) -> Result<(), VolumeError> {
         let place = &Place::of_uid(uid);
         let path = self.pod_dir(uid, place)?;
-        let metadata = match fs::symlink_metadata(&path) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(place.io("look at", &path)(error)),
-        };
-        if !metadata.is_dir() {
-            return fs::remove_file(&path).map_err(place.io("remove", &path));
-        }
-        mount_table::unmount_below(&path, place)?;
-        match fs::remove_dir_all(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            result => result.map_err(place.io("remove", &path)),
-        }
+        remove_directory(&path, place)
     }
 
     /// The uids that have a directory. Other names are not ours and left out.
@@ -325,17 +331,34 @@ impl VolumeManager {
         Ok(uids)
     }
 
-    /// Removes what pods left behind whose uids are not among `keep`. One that can not be removed does
-    /// not hold up the others.
-    pub fn sweep(&self, keep: &BTreeSet<PodUid>) -> Result<Sweep, VolumeError> {
-        let mut sweep = Sweep::default();
+    /// Gives the directories of pods whose uids are not among `keep` another name, under which no pod will ever
+    /// look for them: to be removed at leisure by [`Self::remove_aside`]. One that can not be set aside does not
+    /// hold up the others.
+    pub fn set_aside(&self, keep: &BTreeSet<PodUid>) -> Result<Leftovers, VolumeError> {
+        let pods = paths::pods_dir(&self.root);
+        let earlier = match fs::read_dir(&pods) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Leftovers::default()),
+            Err(error) => return Err(Place::none().io("list", &pods)(error)),
+        };
+        let aside = earlier.filter_map(|path| Some((paths::uid_of_aside(&path)?, path))).collect();
+        let mut leftovers = Leftovers { aside, failed: Vec::new() };
         for uid in self.known_uids()?.difference(keep) {
-            match self.remove(uid) {
-                Ok(()) => sweep.removed.push(uid.clone()),
-                Err(error) => sweep.failed.push(error),
+            let place = Place::of_uid(uid);
+            let from = self.pod_dir(uid, &place)?;
+            let taken = |to: &PathBuf| leftovers.aside.iter().any(|(_, path)| path == to);
+            let Some(to) = (0..).map(|n| paths::aside(&self.root, uid, n)).find(|to| !taken(to)) else { continue };
+            match fs::rename(&from, &to) {
+                Ok(()) => leftovers.aside.push((uid.to_string(), to)),
+                Err(error) => leftovers.failed.push(place.io("rename", &from)(error)),
             }
         }
-        Ok(sweep)
+        Ok(leftovers)
+    }
+
+    /// Removes what was set aside, as [`Self::remove`] does with a pod's directory. May take long.
+    pub fn remove_aside(&self, path: &Path) -> Result<(), VolumeError> {
+        remove_directory(path, &Place::none())
     }
 
     fn pod_dir(&self, uid: &PodUid, place: &Place) -> Result<PathBuf, VolumeError> {

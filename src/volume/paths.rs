@@ -35,6 +35,16 @@ pub fn pod_dir(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
     Ok(pods_dir(root).join(plain(uid.as_str())?))
 }
 
+/// `<root>/pods/~<n>.<uid>`: what is left of a pod that nobody knows, until it is removed. No uid looks like that.
+pub fn aside(root: &Path, uid: &PodUid, n: u32) -> PathBuf {
+    pods_dir(root).join(format!("~{n}.{uid}"))
+}
+
+/// Whose directory a path of [`aside`] is; `None` if it is none.
+pub fn uid_of_aside(path: &Path) -> Option<String> {
+    Some(path.file_name()?.to_str()?.strip_prefix('~')?.split_once('.')?.1.to_owned())
+}
+
 /// `<pod>/volumes/kubernetes.io~empty-dir/<volume>`.
 pub fn empty_dir(root: &Path, uid: &PodUid, volume: &str) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~empty-dir").join(plain(volume)?))

@@ -352,11 +352,22 @@ fn a_sweep_keeps_what_it_is_told_to() {
     fs::create_dir(room.path("root/pods/.not ours")).expect("directory");
     let all = BTreeSet::from(["a", "b", "c"].map(PodUid::new));
     assert_eq!(room.manager().known_uids().expect("known"), all);
-    let sweep = room.manager().sweep(&BTreeSet::from([PodUid::new("b"), PodUid::new("z")])).expect("swept");
-    assert_eq!(sweep.removed, ["a", "c"].map(PodUid::new));
-    assert!(sweep.failed.is_empty(), "{:?}", sweep.failed);
-    assert_eq!(room.manager().known_uids().expect("known"), BTreeSet::from([PodUid::new("b")]));
-    assert!(room.path("root/pods/.not ours").exists());
+    let set_aside = || {
+        let leftovers = room.manager().set_aside(&BTreeSet::from(["b", "z"].map(PodUid::new))).expect("set aside");
+        assert!(leftovers.failed.is_empty(), "{:?}", leftovers.failed);
+        assert_eq!(room.manager().known_uids().expect("known"), BTreeSet::from([PodUid::new("b")]));
+        leftovers.aside
+    };
+    let uids = |aside: &[(String, PathBuf)]| aside.iter().map(|(uid, _)| uid.clone()).collect::<BTreeSet<_>>();
+    assert_eq!(uids(&set_aside()), BTreeSet::from(["a", "c"].map(str::to_owned)));
+    // The daemon died before they were removed, and a pod of one of the uids came and went.
+    fs::create_dir_all(room.path("root/pods/a/volumes")).expect("directories");
+    let aside = set_aside();
+    assert_eq!((uids(&aside).len(), aside.len()), (2, 3));
+    aside.iter().for_each(|(_, path)| room.manager().remove_aside(path).expect("removed"));
+    assert_eq!(set_aside(), []);
+    assert!(room.path("root/pods/.not ours").exists() && room.path("root/pods/b/volumes").exists());
+    assert_eq!(fs::read_dir(room.path("root/pods")).expect("list").count(), 2);
 }
 
 #[test]

@@ -29,6 +29,7 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -403,19 +404,24 @@ impl<E: Engine> PodManager<E> {
     }
 
     /// Removes, once, the directories of pods that ended while nobody looked. Before any pod is granted
-    /// its wish, so that no directory can be in the making.
+    /// its wish, so that no directory can be in the making; they are removed under other names, which may take long.
     fn sweep(&mut self) {
         let (Some(listed), Held::Files(_), false) = (&self.listed, &self.set.held, self.swept) else { return };
         self.swept = true;
         let mut keep: BTreeSet<PodUid> = listed.values().flat_map(|pod| pod.uids.iter().cloned()).collect();
         keep.extend(self.set.pods.values().map(|pod| pod.uid.clone()));
-        match self.shared.volumes.sweep(&keep) {
-            Ok(sweep) => {
-                for uid in sweep.removed {
-                    info!(%uid, "removed the directory of a pod that is gone");
+        match self.shared.volumes.set_aside(&keep) {
+            Ok(leftovers) => {
+                for failed in &leftovers.failed {
+                    warn!("a directory of a pod that is gone is left behind: {}", report(failed));
                 }
-                for failed in sweep.failed {
-                    warn!("a directory of a pod that is gone is left behind: {}", report(&failed));
+                let shared = self.shared.clone();
+                let remove = move || leftovers.aside.iter().for_each(|(uid, path)| remove_aside(&shared, uid, path));
+                if self.shared.clock.is_simulated() {
+                    // A thread would end at a moment that simulated time does not know.
+                    remove();
+                } else {
+                    drop(tokio::task::spawn_blocking(remove));
                 }
             }
             Err(error) => warn!("leftover directories of pods can not be looked for: {}", report(&error)),
@@ -516,6 +522,13 @@ impl<E: Engine> PodManager<E> {
             summary.pods = pods;
             changed
         });
+    }
+}
+
+fn remove_aside<E: Engine>(shared: &Shared<E>, uid: &str, path: &Path) {
+    match shared.volumes.remove_aside(path) {
+        Ok(()) => info!(uid, "removed the directory of a pod that is gone"),
+        Err(error) => warn!(uid, "a directory of a pod that is gone is left behind: {}", report(&error)),
     }
 }
 
