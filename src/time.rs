@@ -121,7 +121,7 @@ impl Clock {
     /// A moment for the next daemon to understand.
     pub fn uptime_of(&self, at: Timestamp) -> Uptime {
         let (now, since_boot) = (self.now(), self.since_boot());
-        let then = (since_boot + at.since(now)).saturating_sub(now.since(at));
+        let then = since_boot.saturating_add(at.since(now)).saturating_sub(now.since(at));
         Uptime { boot_id: self.boot_id.clone(), milliseconds: u64::try_from(then.as_millis()).unwrap_or(u64::MAX) }
     }
 
@@ -170,7 +170,11 @@ impl Clock {
 
     /// Waits until `at`; at once if that is past.
     pub async fn sleep_until(&self, at: Timestamp) {
-        tokio::time::sleep_until(self.made + at.since(Timestamp(Self::EPOCH))).await;
+        // A grace of any length may be asked for.
+        match self.made.checked_add(at.since(Timestamp(Self::EPOCH))) {
+            Some(at) => tokio::time::sleep_until(at).await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -203,6 +207,14 @@ mod tests {
         assert_eq!(next.timestamp_of_uptime(&noted), Some(next.now().before(Duration::from_secs(5))));
         let before_the_boot = Uptime { boot_id: "another".into(), ..noted };
         assert_eq!(next.timestamp_of_uptime(&before_the_boot), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_moment_that_never_comes_is_waited_for() {
+        let clock = Clock::simulated(jiff::Timestamp::UNIX_EPOCH);
+        let never = clock.now() + Duration::from_secs(i64::MAX.unsigned_abs());
+        assert!(tokio::time::timeout(Duration::from_secs(3600), clock.sleep_until(never)).await.is_err());
+        assert!(clock.uptime_of(never).milliseconds > u64::MAX / 4);
     }
 
     #[tokio::test]

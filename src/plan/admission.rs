@@ -12,6 +12,8 @@ pub struct Hold {
     pub after: BTreeSet<PodKey>,
     /// A host port of its own that another pod has.
     pub port: Option<PortTaken>,
+    /// The pod that has its uid, as one has that was renamed under a given `metadata.uid`, and is not gone yet.
+    pub uid: Option<PodKey>,
 }
 
 impl Hold {
@@ -51,11 +53,14 @@ impl Planner<'_> {
         true
     }
 
-    fn hold(&self, pod: &Pod) -> Option<WaitingReason> {
+    pub(super) fn hold(&self, pod: &Pod) -> Option<WaitingReason> {
         if let Err(mismatch) = self.input.policy.node.admits(&pod.spec) {
             return Some(WaitingReason::NodeMismatch(mismatch));
         }
-        let Hold { after, port } = self.input.hold;
+        let Hold { after, port, uid } = self.input.hold;
+        if let Some(other) = uid {
+            return Some(WaitingReason::SameUid(other.clone()));
+        }
         if let Some(taken) = port {
             // The kubelet's word for it.
             return Some(WaitingReason::NodeMismatch(NodeMismatch { reason: "NodePorts", message: taken.to_string() }));

@@ -215,6 +215,8 @@ pub enum WaitingReason {
     NodeMismatch(NodeMismatch),
     /// These pods are not ready yet.
     StartAfter(BTreeSet<PodKey>),
+    /// This pod has the same given uid, and so the same directory, and is not gone yet.
+    SameUid(PodKey),
 }
 
 /// What may be done for this pod now, why the rest waits, and when to ask again.

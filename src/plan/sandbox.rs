@@ -113,6 +113,12 @@ impl Planner<'_> {
     /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
     /// old one, but for what its volumes hold. Restart counts and results of the old pod go with it.
     fn remake(&mut self, pod: &Pod, incarnation: &Incarnation) {
+        if may_run(incarnation)
+            && let Some(reason) = self.hold(pod)
+        {
+            self.all_waiting(pod, None, &reason);
+            return;
+        }
         let ready = |planner: &mut Self| {
             let images = planner.ensure_images(pod.containers.iter(), &on_its_way(pod));
             let lacks = planner.any_lacks(pod, pod.containers.iter()) | planner.lacks_volumes(pod, None);

@@ -50,6 +50,9 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
                 format!("starts when {} {} ready", names.join(", "), if names.len() == 1 { "is" } else { "are" });
             Waiting { reason: Some("StartAfter"), message }
         }
+        WaitingReason::SameUid(other) => {
+            Waiting { reason: None, message: format!("starts when {other}, which has the same metadata.uid, is gone") }
+        }
         WaitingReason::Failed { reason, .. } => {
             failed(container, reason, true, failure(pod, container, results, Some(reason)))
         }

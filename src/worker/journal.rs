@@ -251,7 +251,7 @@ impl<'a> Subject<'a> {
                         self.events.record(self.normal(reason::BACK_OFF, message).of(name, container.kind));
                     }
                 }
-                WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_) => {}
+                WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_) | WaitingReason::SameUid(_) => {}
                 WaitingReason::CrashLoopBackOff { .. }
                 | WaitingReason::ContainerCreating
                 | WaitingReason::PodInitializing
@@ -278,7 +278,8 @@ impl<'a> Subject<'a> {
     fn held_back(&self, before: &PodPlan, after: &PodPlan) {
         let of = |plan: &PodPlan| {
             let held = |reason: &&WaitingReason| {
-                matches!(reason, WaitingReason::NodeMismatch(_) | WaitingReason::StartAfter(_))
+                use WaitingReason::{NodeMismatch, SameUid, StartAfter};
+                matches!(reason, NodeMismatch(_) | StartAfter(_) | SameUid(_))
             };
             plan.waiting.values().find(held).cloned()
         };
@@ -294,6 +295,10 @@ impl<'a> Subject<'a> {
                 let names: Vec<String> = others.iter().map(ToString::to_string).collect();
                 let uid = self.uid.map(display);
                 info!(pod = %self.key, uid, reason = "StartAfter", "waits for {}", names.join(", "));
+            }
+            Some(WaitingReason::SameUid(other)) => {
+                let uid = self.uid.map(display);
+                info!(pod = %self.key, uid, "waits until {other}, which has the same metadata.uid, is gone");
             }
             _ => {}
         }

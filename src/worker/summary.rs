@@ -64,7 +64,7 @@ impl PodSummary {
                 WaitingReason::ContainerCreating => 0,
                 WaitingReason::PodInitializing => 1,
                 WaitingReason::CrashLoopBackOff { .. } => 2,
-                WaitingReason::Missing { .. } | WaitingReason::StartAfter(_) => 3,
+                WaitingReason::Missing { .. } | WaitingReason::StartAfter(_) | WaitingReason::SameUid(_) => 3,
                 WaitingReason::Failed { .. } | WaitingReason::NodeMismatch(_) => 4,
             });
             summary.waiting = telling.map(|(name, reason)| (name.clone(), reason_word(reason)));
@@ -75,7 +75,7 @@ impl PodSummary {
 
 fn reason_word(reason: &WaitingReason) -> &'static str {
     match reason {
-        WaitingReason::ContainerCreating => "ContainerCreating",
+        WaitingReason::ContainerCreating | WaitingReason::SameUid(_) => "ContainerCreating",
         WaitingReason::PodInitializing => "PodInitializing",
         WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",
         WaitingReason::Missing { reason, .. } => reason,

@@ -34,6 +34,11 @@ fn the_most_important_pods_start_first() {
 }
 
 #[test]
+fn one_uid_is_one_pods_at_a_time() {
+    order::one_uid_is_one_pods_at_a_time();
+}
+
+#[test]
 fn random_schedules() {
     schedule::random_schedules();
 }

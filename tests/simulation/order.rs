@@ -1,4 +1,4 @@
-//! Who starts first where many want to.
+//! Who starts first where many want to, and who waits for whom.
 
 use crate::{
     crowd,
@@ -50,4 +50,23 @@ pub fn the_most_important_first() {
     let (_, first) = play(&files, None);
     let (names, _) = play(&files, Some(first));
     assert_eq!(names, ["first", "d", "c", "b", "a"]);
+}
+
+/// A pod that is renamed under a given uid: the directory is the old one's until that is gone.
+pub fn one_uid_is_one_pods_at_a_time() {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        node.start_daemon();
+        for name in ["old", "new"] {
+            let pod = pod(name, 0).with(|pod| (pod.uid, pod.volume) = (Some("given"), true));
+            node.directory.put("file", &[pod]);
+            node.publish();
+            node.settle().await;
+        }
+        assert!(node.wrong.is_empty(), "{:?}", node.wrong);
+        let history = node.story().history;
+        let at = |what: &What, name: &str| history.iter().position(|e| e.what == *what && e.name.contains(name));
+        assert!(at(&What::Removed, "k8s_POD_old").unwrap() < at(&What::Created, "k8s_POD_new").unwrap());
+        assert!(at(&What::Started, "k8s_app_new").is_some());
+    });
 }

@@ -17,6 +17,10 @@ fn port_taken(round: &mut Round) {
     round.hold.port = Some(PortTaken { port, by: PodKey::new("default", "other-n1") });
 }
 
+fn same_uid(round: &mut Round) {
+    round.hold.uid = Some(PodKey::new("default", "old-n1"));
+}
+
 #[test]
 fn nothing_is_begun_for_a_pod_that_is_held_back() {
     check(
@@ -37,6 +41,7 @@ fn nothing_is_begun_for_a_pod_that_is_held_back() {
             ),
             ("another pod is not ready", after_other, "app waits: StartAfter default/db-n1"),
             ("another pod has its port", port_taken, "app waits: NodePorts"),
+            ("it was renamed under a given uid", same_uid, "app waits: SameUid default/old-n1"),
             (
                 "the sandbox is being made already",
                 |r| {

@@ -358,6 +358,15 @@ fn a_given_uid_keeps_the_pod_when_its_sandbox_is_edited() {
                  wake +10s",
             ),
             (
+                "the new one may not start here: everything runs on",
+                |r| {
+                    r.spec().node_selector = Some([("disk".to_owned(), "ssd".to_owned())].into());
+                    r.know(&["app:1", "log:1"]);
+                },
+                "app waits: NodeAffinity
+                 log waits: NodeAffinity",
+            ),
+            (
                 "the images are here: all is stopped",
                 |r| r.know(&["app:1", "log:1"]),
                 "StopContainer app app-0, 30s, SandboxChanged

@@ -1,11 +1,11 @@
 //! What among the pods of the node keeps one of them from starting: others that come first, and host ports
 //! that others have.
 
-use super::{PodManager, wish};
+use super::{Handle, PodManager, wish};
 use crate::{
     engine::{Engine, EngineState},
     plan::Hold,
-    pod::{ManifestSource, Pod, PodKey, taken_ports},
+    pod::{ManifestSource, Pod, PodKey, PodUid, taken_ports},
     worker::Wish,
 };
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
@@ -17,8 +17,16 @@ impl<E: Engine> PodManager<E> {
         let Wish::Run(pod) = &wish else { return wish };
         let others = pod.standing.start_after.iter();
         let after: BTreeSet<PodKey> = others.filter(|other| !self.is_up(other)).cloned().collect();
-        let hold = Hold { after, port: self.taken_ports.get(key).cloned() };
+        let hold = Hold { after, port: self.taken_ports.get(key).cloned(), uid: self.other_with(&pod.uid, key) };
         if hold.is_none() { wish } else { Wish::RunHeld(pod.clone(), hold) }
+    }
+
+    /// Another pod with this uid: one that was renamed under a given uid ends first, its directory is removed by that.
+    fn other_with(&self, uid: &PodUid, key: &PodKey) -> Option<PodKey> {
+        let listed = self.listed.iter().flatten().filter(|(_, pod)| pod.uids.contains(uid)).map(|(key, _)| key);
+        let is_its = |handle: &&Handle| handle.summary.borrow().uid.as_ref() == Some(uid);
+        let kept = self.workers.iter().filter(|(_, handle)| is_its(handle)).map(|(key, _)| key);
+        listed.chain(kept).find(|other| *other != key).cloned()
     }
 
     /// Whether those that start after this pod may start.
