@@ -79,9 +79,10 @@ fn inside(directory: &File, path: &Path, flags: OFlag) -> Result<File, Errno> {
     openat2(directory, path, how).map(File::from)
 }
 
-/// It has gone, or become another thing meanwhile, or is another file system.
+/// It has gone, or become another thing meanwhile, or is another file system, or lies deeper than any path can tell,
+/// which a container can make to last.
 fn is_elsewhere(errno: Errno) -> bool {
-    matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV)
+    matches!(errno, Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP | Errno::EXDEV | Errno::ENAMETOOLONG)
 }
 
 /// Only what differs is changed: a volume of many files is looked through at each start.

@@ -82,8 +82,26 @@ fn make_target(target: &Path, is_dir: bool, place: &Place) -> Result<(), VolumeE
     }
 }
 
-/// Opens what the sub-path names, for reference only.
+/// Opens what the sub-path names, for reference only. An absolute link on the node leads out as the kernel resolves it,
+/// though it may name a place inside: that place is then opened, without it.
 fn open(sub_path: &SubPath, place: &Place) -> Result<File, VolumeError> {
+    match open_part(sub_path, &sub_path.path, place) {
+        Err(error @ VolumeError::Escapes { .. }) => match inside(sub_path) {
+            Some(part) => open_part(sub_path, &part, place),
+            None => Err(error),
+        },
+        opened => opened,
+    }
+}
+
+/// Where in its volume a sub-path leads, if all of it is there and inside.
+fn inside(sub_path: &SubPath) -> Option<PathBuf> {
+    let root = fs::canonicalize(&sub_path.root).ok()?;
+    let found = fs::canonicalize(root.join(&sub_path.path)).ok()?;
+    found.strip_prefix(&root).ok().map(Path::to_path_buf)
+}
+
+fn open_part(sub_path: &SubPath, part: &Path, place: &Place) -> Result<File, VolumeError> {
     let root = OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(&sub_path.root);
     let root = root.map_err(place.io("open", &sub_path.root))?;
     let mode = root.metadata().map_err(place.io("look at", &sub_path.root))?.permissions().mode() & 0o7777;
@@ -96,8 +114,8 @@ fn open(sub_path: &SubPath, place: &Place) -> Result<File, VolumeError> {
     };
     let mut so_far = PathBuf::new();
     let mut parent = beneath(&root, Path::new("."), OFlag::O_DIRECTORY).map_err(failed)?;
-    for part in sub_path.path.components() {
-        let Component::Normal(name) = part else { continue };
+    for component in part.components() {
+        let Component::Normal(name) = component else { continue };
         so_far.push(name);
         parent = match beneath(&root, &so_far, OFlag::empty()) {
             Err(Errno::ENOENT) if !sub_path.must_exist => {

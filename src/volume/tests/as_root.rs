@@ -133,6 +133,14 @@ fn sub_paths_never_leave_their_volume() {
         fs::remove_file(volume.join("x")).expect("removed");
     }
     assert_eq!(fs::read_dir(&secret).expect("list").count(), 0);
+    // An absolute link to a place inside is followed, as a kubelet does.
+    fs::create_dir_all(volume.join("releases/5/y")).expect("directories");
+    symlink(volume.join("releases/5"), volume.join("x")).expect("link");
+    room.prepare_container(&pod, 0, 0, &[]).expect("prepared");
+    let target = paths::sub_path(&room.root(), &uid(), "v", &ContainerName::new("c"), 0).expect("path");
+    fs::write(target.join("through"), "").expect("written");
+    assert!(volume.join("releases/5/y/through").exists());
+    fs::remove_file(volume.join("x")).expect("removed");
     // A link in a circle, and one to nothing.
     symlink("x", volume.join("x")).expect("link");
     assert!(matches!(room.prepare_container(&pod, 0, 0, &[]), Err(VolumeError::Escapes { .. })));
