@@ -42,6 +42,8 @@ grep -q "exposure of $exposure " "$here/../../docs/security.md" || fail "docs/se
 # It would take mounts away from the engine's eyes.
 ! grep -E '^(Protect(System|Home|KernelTunables|KernelModules|KernelLogs|ControlGroups|Proc)|ProcSubset|Private(Tmp|Devices|Mounts|Users|IPC|PIDs|Network)|(NetworkNamespace|IPCNamespace)Path|ReadOnlyPaths|ReadWritePaths|InaccessiblePaths|(No)?ExecPaths|Root[A-Z].*|Bind.*Paths|(Mount|Extension)Images|ExtensionDirectories|MountAPIVFS|DynamicUser|TemporaryFileSystem)=' \
 	"$work/kubelet-lite.service" || fail "the unit has a mount namespace of its own"
+! grep '^ProtectHostname=yes' "$work/kubelet-lite.service" || fail "the daemon would not see a new name of the host"
+! grep '^Exec.*bin/kill ' "$work/kubelet-lite.service" || fail "the unit needs procps, the package does not"
 
 echo "-- make install, without the package"
 installed=$work/installed
