@@ -34,7 +34,6 @@ put 644 systemd/kubelet-lite.service usr/lib/systemd/system/kubelet-lite.service
 put 644 $here/logind.conf usr/lib/systemd/logind.conf.d/zz-kubelet-lite.conf
 put 644 $here/kubelet-lite.yaml etc/kubernetes/kubelet-lite.yaml
 put 644 $here/kubelet-lite.default etc/default/kubelet-lite
-install -d -m 755 "$root/etc/kubernetes/manifests"
 for page in "$manuals"/*.8; do
 	put_compressed "$page" "usr/share/man/man8/$(basename "$page").gz"
 done

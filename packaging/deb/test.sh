@@ -274,6 +274,32 @@ dpkg_ --purge kubelet-lite
 mv "$work/docker" "$node/usr/bin/docker"
 [ ! -L "$root" ] && [ ! -e "$node/srv/state" ] || fail "left: $(ls -ld "$root" "$node/srv/state")"
 
+echo "-- the manifest directory is the operator's: empty, a link, or gone"
+manifests=$node/etc/kubernetes/manifests
+dpkg_ --install "$package"
+dpkg_ --remove kubelet-lite
+[ -d "$manifests" ] || fail "removal took an empty directory"
+rmdir "$manifests"
+mkdir "$node/srv/manifests"
+ln -s /srv/manifests "$manifests"
+for file in "$package" "$work/newer.deb"; do
+	dpkg_ --install "$file"
+	[ "$(readlink "$manifests")" = /srv/manifests ] || fail "installation: the link is gone"
+	dpkg_ --remove kubelet-lite
+	[ "$(readlink "$manifests")" = /srv/manifests ] || fail "removal: the link is gone"
+done
+rm "$manifests"
+dpkg_ --install "$package"
+[ ! -e "$manifests" ] || fail "a directory that the operator removed is made again: no pods"
+dpkg_ --purge kubelet-lite
+[ ! -e "$node/etc/kubernetes" ] || fail "/etc/kubernetes is left"
+mkdir "$node/etc/kubernetes"
+ln -s /srv/manifests "$manifests"
+dpkg_ --install "$package"
+dpkg_ --purge kubelet-lite
+[ "$(readlink "$manifests")" = /srv/manifests ] || fail "purge: the link is gone"
+rm -r "$node/etc/kubernetes" "$node/srv/manifests"
+
 echo "-- an engine is needed, and Docker's own package is one"
 mkdir -p "$work/engine/DEBIAN"
 printf '%s\n' 'Package: docker-ce' 'Version: 5:20.10.0~3-0~debian' 'Architecture: all' 'Maintainer: nobody <nobody@example.com>' \
