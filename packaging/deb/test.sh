@@ -300,6 +300,50 @@ dpkg_ --purge kubelet-lite
 [ "$(readlink "$manifests")" = /srv/manifests ] || fail "purge: the link is gone"
 rm -r "$node/etc/kubernetes" "$node/srv/manifests"
 
+echo "-- a limit of logind's that is higher than ours stays"
+mask=$node/etc/systemd/logind.conf.d/zz-kubelet-lite.conf
+mkdir -p "$node/run/systemd/system"
+printf '#!/bin/sh\necho systemctl "$@" >>/systemd.log\n' >"$node/usr/bin/systemctl"
+# limit_is SAID: what logind says.
+limit_is() {
+	printf '#!/bin/sh\necho busctl "$@" >>/systemd.log\n%s\n' "$1" >"$node/usr/bin/busctl"
+	chmod 755 "$node/usr/bin/busctl" "$node/usr/bin/systemctl"
+	: >"$node/systemd.log"
+}
+for limit in 300000000 18446744073709551615; do
+	limit_is "echo t $limit"
+	dpkg_ --install "$package"
+	[ "$(readlink "$mask")" = /dev/null ] || fail "$limit: it is lowered: $(cat "$work/out")"
+	[ "$(grep -c '^kubelet-lite: systemd-logind lets a shutdown wait for' "$work/out")" = 1 ] || fail "not said: $(cat "$work/out")"
+	[ "$(grep -o 'InhibitDelayMaxUSec\|HUP' "$node/systemd.log" | tr '\n' ' ')" = "InhibitDelayMaxUSec HUP " ] ||
+		fail "logind has read our limit before it is asked: $(cat "$node/systemd.log")"
+	# As the operator, who may have it otherwise.
+	[ $limit = 300000000 ] || rm -r "$(dirname "$mask")"
+	dpkg_ --install "$work/newer.deb"
+	dpkg_ --remove kubelet-lite
+	[ $limit != 300000000 ] || [ "$(readlink "$mask")" = /dev/null ] || fail "removal took the link"
+	[ $limit = 300000000 ] || [ ! -L "$mask" ] || fail "an upgrade has brought the link back"
+	dpkg_ --purge kubelet-lite
+	[ ! -e "$node/etc/systemd/logind.conf.d" ] || fail "purge leaves the link"
+done
+for said in 'echo t 60000000' 'echo t 5000000' 'echo nonsense' 'exit 1'; do
+	limit_is "$said"
+	dpkg_ --install "$package"
+	[ ! -L "$mask" ] || fail "ours is kept out: $said"
+	dpkg_ --purge kubelet-lite
+done
+mkdir "$node/etc/systemd/logind.conf.d"
+echo '[Login]' >"$mask"
+limit_is 'echo t 300000000'
+dpkg_ --install "$package"
+dpkg_ --purge kubelet-lite
+[ "$(cat "$mask")" = '[Login]' ] || fail "the operator's file is gone"
+rm -r "$node/etc/systemd/logind.conf.d" "$node/usr/bin/busctl"
+dpkg_ --install "$package"
+[ ! -L "$mask" ] || fail "ours is kept out, and nobody was asked"
+dpkg_ --purge kubelet-lite
+rm -r "$node/run/systemd" "$node/usr/bin/systemctl" "$node/systemd.log"
+
 echo "-- an engine is needed, and Docker's own package is one"
 mkdir -p "$work/engine/DEBIAN"
 printf '%s\n' 'Package: docker-ce' 'Version: 5:20.10.0~3-0~debian' 'Architecture: all' 'Maintainer: nobody <nobody@example.com>' \
