@@ -60,7 +60,9 @@ needs=$(cd "$stage" && dpkg-shlibdeps -O root/usr/bin/kubelet-lite 2>"$stage/shl
 	cat "$stage/shlibdeps" >&2
 	exit 1
 }
-size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
+# As dpkg-gencontrol counts, whatever the file system: a file's KiB, and one for anything else.
+size=$(find "$root" -path "$root/DEBIAN" -prune -o -printf '%y %s\n' |
+	awk '{ size += $1 == "f" ? int(($2 + 1023) / 1024) : 1 } END { print size }')
 sed "s/@VERSION@/$version/; s/@ARCHITECTURE@/$architecture/; s/@SIZE@/$size/; s/@DEPENDS@/${needs:+$needs, }/" \
 	$here/control.in >"$root/DEBIAN/control"
 

@@ -58,8 +58,10 @@ grep -q '^# mine' "$installed/etc/kubernetes/kubelet-lite.yaml" || fail "make in
 grep -q '^ExecStart=/opt/kubelet-lite/bin/kubelet-lite ' "$installed/opt/kubelet-lite/lib/systemd/system/kubelet-lite.service" ||
 	fail "the unit of make install starts another program"
 
-echo "-- packed again, elsewhere and later"
-TMPDIR=$work TZ=Asia/Tokyo "$here/build.sh" "$work/usr/bin/kubelet-lite" "$manuals" "$work/again" >/dev/null
+echo "-- packed again, elsewhere, on another file system, and later"
+mkdir "$work/memory"
+TZ=Asia/Tokyo unshare --mount sh -e -c 'mount -t tmpfs tmpfs "$1" && TMPDIR=$1 "$2" "$3" "$4" "$5" >/dev/null' \
+	- "$work/memory" "$here/build.sh" "$work/usr/bin/kubelet-lite" "$manuals" "$work/again"
 cmp "$package" "$work/again/$(basename "$package")" || fail "packing is not reproducible"
 
 echo "-- a plain chroot"
