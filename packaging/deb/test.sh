@@ -80,6 +80,7 @@ cat >"$node/usr/bin/docker" <<'STUB'
 echo "docker $*" >>/docker.log
 [ ! -e /deaf ] || exit 1
 cd /containers || exit 1
+[ "$1" != --host ] || shift 2
 verb=$1
 shift
 case $verb in
@@ -161,6 +162,26 @@ grep -A1 'docker stop.*k8s_\[a-z0-9\]' "$work/out" | grep -q 'docker stop.*k8s_P
 	fail "not said how to end the pods, the apps first: $(cat "$work/out")"
 ! grep -q 'docker stop\|docker rm' "$node/docker.log" || fail "removal touched containers"
 [ -d "$node/var/lib/kubelet-lite/pods/uid" ] || fail "removal touched volumes"
+grep -q '^Purging the package does that' "$work/out" || fail "not said what a purge does: $(cat "$work/out")"
+
+echo "-- of another root directory and engine too, however they are quoted"
+cp "$node/etc/default/kubelet-lite" "$work/default"
+asks="docker --host unix:///srv/e.sock ps --quiet --filter label=io.kubelet-lite.managed-by=/srv/pods --filter name=^k8s_"
+ends="  docker --host unix:///srv/e.sock rm \$(docker --host unix:///srv/e.sock ps -aq --filter \
+label=io.kubelet-lite.managed-by=/srv/pods --filter 'name=^k8s_')"
+for options in "'--root-dir=/srv/pods --v=4 --docker-endpoint=unix:///srv/e.sock'" \
+	'"--docker-endpoint unix:///srv/e.sock --root-dir=/srv//pods/"' \
+	"\"--docker-endpoint='unix:///srv/e.sock' --root-dir '/srv/pods'\"" \
+	'--docker-endpoint=unix:///srv/e.sock\nMORE="--root-dir=/srv/pods"\n#--root-dir=/srv/no'; do
+	dpkg_ --install "$package"
+	printf "KUBELET_LITE_OPTS=%b\n" "$options" >"$node/etc/default/kubelet-lite"
+	: >"$node/docker.log"
+	dpkg_ --remove kubelet-lite
+	grep -qxF "$asks" "$node/docker.log" || fail "$options: $(cat "$node/docker.log")"
+	grep -qxF "$ends" "$work/out" || fail "$options: $(cat "$work/out")"
+	grep -q '^Purging the package does not.* below /srv/pods\.$' "$work/out" || fail "$options: $(cat "$work/out")"
+done
+cp "$work/default" "$node/etc/default/kubelet-lite"
 
 echo "-- purge leaves nothing but manifests, claims and what is the operator's"
 mkdir -p "$work/hostpath" "$node/var/lib/kubelet-lite/pods/uid/a b"
