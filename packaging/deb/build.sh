@@ -45,6 +45,8 @@ put_compressed $here/changelog usr/share/doc/kubelet-lite/changelog.gz
 # What is linked in, with versions and licences.
 cargo tree --locked --offline --edges normal --prefix none --format '{p} {l}' |
 	sed 's| (/[^)]*)||; s| (\*)$||; s| (proc-macro)||' | LC_ALL=C sort -u >"$root/usr/share/doc/kubelet-lite/crates.txt"
+$here/licenses.sh "$binary" >"$stage/licenses"
+put_compressed "$stage/licenses" usr/share/doc/kubelet-lite/licenses.gz
 put 644 $here/lintian-overrides usr/share/lintian/overrides/kubelet-lite
 
 mkdir -p "$root/DEBIAN" "$stage/debian"

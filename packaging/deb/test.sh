@@ -45,6 +45,17 @@ grep -q "exposure of $exposure " "$here/../../docs/security.md" || fail "docs/se
 ! grep '^ProtectHostname=yes' "$work/kubelet-lite.service" || fail "the daemon would not see a new name of the host"
 ! grep '^Exec.*bin/kill ' "$work/kubelet-lite.service" || fail "the unit needs procps, the package does not"
 
+echo "-- licences"
+dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work" ./usr/share/doc/kubelet-lite
+gunzip <"$work/usr/share/doc/kubelet-lite/licenses.gz" >"$work/licenses"
+grep -v '^kubelet-lite ' "$work/usr/share/doc/kubelet-lite/crates.txt" | cut -d' ' -f1,2 | while read -r crate; do
+	grep -qF "$crate" "$work/licenses" || fail "no licence of $crate"
+done
+grep -q "^Rust's standard library .*:\$" "$work/licenses" || fail "no licence of Rust's standard library"
+if ! dpkg-deb --field "$package" Depends | grep -q libc6; then
+	grep -A9 '^musl:$' "$work/licenses" | grep -q 'Rich Felker' || fail "no licence of musl"
+fi
+
 echo "-- make install, without the package"
 installed=$work/installed
 for round in first second; do
