@@ -4,6 +4,7 @@
 # console in DIRECTORY/console.
 #
 # Uses KVM where the processor's own is there, else emulation, in which everything takes 10 to 20 times as long.
+# VM_ACCEL=kvm or VM_ACCEL=qemu decides otherwise.
 set -euo pipefail
 box=${1:-} directory=${2:-} port=${3:-}
 
@@ -12,6 +13,10 @@ accel=tcg
 for module in kvm_intel kvm_amd; do
 	if [ -d /sys/module/$module ] && [ -w /dev/kvm ]; then accel=kvm; fi
 done
+case ${VM_ACCEL:-} in
+kvm) accel=kvm ;;
+?*) accel=tcg ;;
+esac
 if [ "${1:-}" = --accel ]; then
 	echo $accel
 	exit

@@ -12,6 +12,9 @@ virsh -c qemu:///system version >/dev/null || {
 run=$(mktemp -d)
 export VAGRANT_CWD=$here VAGRANT_DEFAULT_PROVIDER=libvirt VAGRANT_DOTFILE_PATH=$run/vagrant VAGRANT_CHECKPOINT_DISABLE=1
 export BOX=kubelet-lite/node SHARE=$run/share PACKAGES=$run/packages
+# By what PATIENCE is measured.
+[ "$("$here/power-on.sh" --accel)" = kvm ] && VM_ACCEL=kvm || VM_ACCEL=qemu
+export VM_ACCEL
 # The names of this run's machines begin so, and those of no other.
 export DOMAIN_PREFIX=kubelet-lite-$$-
 mkdir -p "$SHARE" "$PACKAGES"
