@@ -58,7 +58,10 @@ pub fn no_stop_without_a_reason(story: &Story) -> Vec<String> {
                 let next = story.history.iter().skip_while(|e| !std::ptr::eq(*e, entry)).nth(1);
                 let same_call = |e: &HistoryEntry| (&e.id, e.call, e.at) == (&entry.id, entry.call, entry.at);
                 let removed = next.is_some_and(|e| same_call(e) && e.what == What::Removed);
-                let by_hand = ledger.reasons(&entry.id).contains(&Reason::ByHand);
+                // What the operator does in this very moment is noted behind it.
+                let is_his = |note: &Note| matches!(&note.deed, Deed::ByHand { id, .. } if *id == entry.id);
+                let by_hand = story.notes.iter().any(|note| note.at == entry.at && is_his(note))
+                    || ledger.reasons(&entry.id).contains(&Reason::ByHand);
                 (removed && !by_hand && instance.live).then(|| "removed while it runs".to_owned())
             }
             What::Signalled(signal) => Some(format!("sent {signal}")),

@@ -1,6 +1,6 @@
 //! Restart counts and back-off, kept by a model of their own.
 
-use crate::chronicle::{Deed, Kind, Step, Story, Who, seconds};
+use crate::chronicle::{Deed, Kind, Note, Step, Story, Who, seconds};
 use kubelet_lite::{engine::fake::What, time::Timestamp};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -73,22 +73,33 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Each start of a container has a higher attempt than all before it, as long as its records are there.
+/// Each start of a container has a higher attempt than all before it, as long as its records are there. What a daemon
+/// that died had asked for may come late: then one container starts twice.
 pub fn counts_grow(story: &Story) -> Vec<String> {
     let mut broken = Vec::new();
     let mut records = Records::default();
     let mut highest: BTreeMap<Place<'_>, u32> = BTreeMap::new();
+    // Those made that did not run yet, and those of them that the daemon's end has left so.
+    let (mut made, mut left) = (BTreeSet::new(), BTreeSet::new());
     for step in story.steps() {
+        if let Step::Deed(Note { deed: Deed::DaemonDown, .. }) = step {
+            left.append(&mut made);
+        }
         match records.take(step) {
             Some(Lost::Uid(uid)) => highest.retain(|(u, _), _| *u != uid),
             Some(Lost::Place(place)) => drop(highest.remove(&place)),
             None => {}
         }
         let Step::Container(entry, who) = step else { continue };
+        if entry.what == What::Created {
+            made.insert(entry.id.as_str());
+        }
         if !who.ours || entry.what != What::Started {
             continue;
         }
-        if let Some(before) = highest.insert(place(who), who.attempt).filter(|before| *before >= who.attempt) {
+        made.remove(entry.id.as_str());
+        let before = highest.insert(place(who), who.attempt).filter(|before| *before >= who.attempt);
+        if let Some(before) = before.filter(|before| *before > who.attempt || !left.remove(entry.id.as_str())) {
             broken.push(format!("{} starts at {} after attempt {before}", entry.name, seconds(entry.at)));
         }
     }
