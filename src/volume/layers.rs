@@ -5,6 +5,10 @@
 //! directory is looked up by the kernel with the target as its root (`RESOLVE_IN_ROOT`), as it would be inside of
 //! a container: nothing is written outside of it. Devices and pipes are left out, and set-user-id bits.
 
+mod bounded;
+mod refused;
+
+use bounded::Bounded;
 use flate2::bufread::MultiGzDecoder;
 use nix::{
     errno::Errno,
@@ -12,6 +16,7 @@ use nix::{
     sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
     unistd::geteuid,
 };
+use refused::Refused;
 use serde::Deserialize;
 use std::{
     collections::BTreeMap,
@@ -37,6 +42,8 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// What a layer hides of those below it: `.wh.<name>`, or all of a directory (OCI image spec, "Whiteouts").
 const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
+/// Attributes of a sparse file, in pax format.
+const SPARSE: &[u8] = b"GNU.sparse.";
 /// Mode of a directory that a layer takes for granted.
 const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
 
@@ -91,9 +98,8 @@ impl Parts {
                 files.insert(path, Part { offset: entry.raw_file_position(), size: entry.size() });
             }
         }
-        let images: Vec<Image> = serde_json::from_slice(&manifest)
-            .map_err(|error| other(format!("the engine's archive has no readable {MANIFEST}: {error}")))?;
-        let image = images.into_iter().next().ok_or_else(|| other("the engine's archive holds no image".to_owned()))?;
+        let images: Vec<Image> = serde_json::from_slice(&manifest).map_err(Refused::Manifest)?;
+        let image = images.into_iter().next().ok_or(Refused::NoImage)?;
         Ok(Self { files, links, layers: image.layers })
     }
 
@@ -104,7 +110,7 @@ impl Parts {
             self.files.get(target).or_else(|| self.files.get(&beside(layer, target)))
         };
         let found = direct.or_else(linked).copied();
-        found.ok_or_else(|| other(format!("the engine's archive lacks layer {}", layer.display())))
+        Ok(found.ok_or_else(|| Refused::LacksLayer(layer.to_owned()))?)
     }
 }
 
@@ -121,28 +127,23 @@ fn beside(path: &Path, target: &Path) -> PathBuf {
     parts.into_iter().collect()
 }
 
-fn other(why: String) -> io::Error {
-    io::Error::other(why)
-}
-
 fn rewound(mut archive: &File, offset: u64) -> io::Result<&File> {
     archive.seek(SeekFrom::Start(offset))?;
     Ok(archive)
 }
 
-type Layer<'a> = tar::Archive<Box<dyn Read + 'a>>;
+type Layer<'a> = tar::Archive<Bounded<Box<dyn Read + 'a>>>;
 
 /// A layer, from its beginning: as it is, or compressed with gzip, as some image stores keep them.
 fn open(archive: &File, part: Part) -> io::Result<Layer<'_>> {
     let mut bytes = BufReader::with_capacity(1 << 16, rewound(archive, part.offset)?.take(part.size));
     let head = bytes.fill_buf()?;
     if head.starts_with(ZSTD) {
-        let why = "a layer is compressed with zstd, which can not be unpacked here; build the image with gzip layers";
-        return Err(other(why.to_owned()));
+        return Err(Refused::Zstd.into());
     }
     let compressed = head.starts_with(GZIP);
     let bytes: Box<dyn Read + '_> = if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    let mut layer = tar::Archive::new(bytes);
+    let mut layer = tar::Archive::new(Bounded::new(bytes));
     // Only root may give files away.
     layer.set_preserve_ownerships(geteuid().is_root());
     Ok(layer)
@@ -173,6 +174,7 @@ fn lay(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
     for entry in layer.entries()? {
         let mut entry = entry?;
         let kind = entry.header().entry_type();
+        refuse_sparse(&mut entry)?;
         let Some((parent, name)) = place(&entry.path()?)? else {
             // The root directory itself.
             fs::set_permissions(
@@ -189,7 +191,7 @@ fn lay(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
         let target = at(&directory, &name);
         clear(&target, kind.is_dir())?;
         if kind.is_hard_link() {
-            let link = entry.link_name()?.ok_or_else(|| other(format!("{} links to nothing", name.display())))?;
+            let link = entry.link_name()?.ok_or_else(|| Refused::LinksToNothing(name.clone()))?;
             let Some((parent, name)) = place(&link)? else { continue };
             fs::hard_link(at(&root.directory(&parent)?, &name), &target)?;
         } else {
@@ -197,6 +199,13 @@ fn lay(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A sparse file of pax format would become its map and its data, without the holes.
+fn refuse_sparse(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<()> {
+    let attributes = entry.pax_extensions()?.into_iter().flatten();
+    let is_sparse = attributes.filter_map(Result::ok).any(|record| record.key_bytes().starts_with(SPARSE));
+    if is_sparse { Err(Refused::Sparse(entry.path()?.into_owned()).into()) } else { Ok(()) }
 }
 
 /// Directory and name of an entry; `None` for the root.
@@ -207,7 +216,7 @@ fn place(path: &Path) -> io::Result<Option<(PathBuf, OsString)>> {
             Component::Normal(name) => parts.push(name),
             Component::RootDir | Component::CurDir => {}
             Component::ParentDir | Component::Prefix(_) => {
-                return Err(other(format!("the image has a file {}, which no engine unpacks", path.display())));
+                return Err(Refused::Outside(path.to_owned()).into());
             }
         }
     }

@@ -11,8 +11,10 @@ enum Entry {
     Symlink(&'static str, &'static str),
     Hard(&'static str, &'static str),
     Special(&'static str, EntryType),
+    /// What a header of its own says of the entry behind it.
+    Extension(EntryType, &'static str),
 }
-use Entry::{Dir, File as Regular, Hard, Mode as WithMode, Special, Symlink as Soft};
+use Entry::{Dir, Extension, File as Regular, Hard, Mode as WithMode, Special, Symlink as Soft};
 
 fn header(kind: EntryType, mode: u32, size: usize) -> tar::Header {
     let mut header = tar::Header::new_gnu();
@@ -44,6 +46,7 @@ fn layer(entries: &[Entry]) -> Vec<u8> {
             Soft(path, target) => (path, EntryType::Symlink, 0o777, target, ""),
             Hard(path, target) => (path, EntryType::Link, 0o644, target, ""),
             Special(path, kind) => (path, kind, 0o644, "", ""),
+            Extension(kind, content) => ("extension", kind, 0o644, "", content),
         };
         append(&mut builder, header(kind, mode, content.len()), path, link, content.as_bytes());
     }
@@ -107,6 +110,15 @@ fn unpacked(archive: &File) -> io::Result<(tempfile::TempDir, Vec<String>)> {
     Ok((directory, found))
 }
 
+/// As of a file too large for the header proper.
+fn sized_by_extension() -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    append(&mut builder, header(EntryType::XHeader, 0o644, 9), "extension", "", b"9 size=5\n");
+    append(&mut builder, header(EntryType::Regular, 0o644, 0), "a", "", b"hello");
+    append(&mut builder, header(EntryType::Regular, 0o644, 1), "b", "", b"1");
+    builder.into_inner().expect("a layer")
+}
+
 /// What it is about, the layers from the lowest up, what is there then.
 type Case = (&'static str, Vec<Vec<u8>>, &'static [&'static str]);
 
@@ -121,7 +133,7 @@ fn layers_lie_over_one_another() {
             Regular("d/x", "1"),
         ])
     };
-    let cases: [Case; 12] = [
+    let cases: [Case; 14] = [
         ("one", vec![base()], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
         ("none", vec![], &[]),
         ("an empty one above", vec![base(), layer(&[])], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
@@ -180,6 +192,22 @@ fn layers_lie_over_one_another() {
             ])],
             &["a: 1"],
         ),
+        (
+            "long names, of files and in links",
+            vec![layer(&[
+                Extension(EntryType::GNULongName, "long/name\0"),
+                Regular("short", "1"),
+                Extension(EntryType::GNULongLink, "long/name\0"),
+                Extension(EntryType::GNULongName, "link\0"),
+                Soft("short", ""),
+                Extension(EntryType::XGlobalHeader, "13 comment=x\n"),
+                Extension(EntryType::XHeader, "18 path=pax/name1\n"),
+                Regular("short", "2"),
+                Regular("next", "3"),
+            ])],
+            &["link -> long/name", "long/", "long/name: 1", "next: 3", "pax/", "pax/name1: 2"],
+        ),
+        ("a size that only its own header says", vec![sized_by_extension()], &["a: hello", "b: 1"]),
     ];
     for (what, layers, expected) in cases {
         for (how, layers) in
@@ -236,6 +264,33 @@ fn modes_and_times_are_kept_and_set_user_id_is_not() {
         assert_eq!(of(path).mode() & 0o7777, mode, "{path:?}");
     }
     assert_eq!(of("secret").mtime(), 1_000_000_000);
+}
+
+#[test]
+fn what_a_header_says_of_the_next_is_never_long() {
+    let long: &'static str = Box::leak("x".repeat((1 << 20) + 1).into_boxed_str());
+    for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader, EntryType::XGlobalHeader] {
+        for ahead in [None, Some(Extension(EntryType::XHeader, "9 size=9\n"))] {
+            let entries: Vec<Entry> = [Regular("a", "1")]
+                .into_iter()
+                .chain(ahead)
+                .chain([Extension(kind, long), Regular("b", "1")])
+                .collect();
+            for layer in [layer(&entries), gzip(&layer(&entries))] {
+                let error = unpacked(&archive(&[layer])).expect_err("refused");
+                assert!(error.to_string().contains("which no engine reads"), "{kind:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_sparse_file_is_refused_rather_than_unpacked_wrong() {
+    for record in ["22 GNU.sparse.major=1\n", "9 size=1\n23 GNU.sparse.size=100\n"] {
+        let sparse = layer(&[Extension(EntryType::XHeader, record), Regular("holes", "1")]);
+        let error = unpacked(&archive(&[sparse])).expect_err("refused");
+        assert!(error.to_string().contains("sparse file holes"), "{error}");
+    }
 }
 
 #[test]
