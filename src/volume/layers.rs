@@ -149,13 +149,14 @@ fn open(archive: &File, part: Part) -> io::Result<Layer<'_>> {
     Ok(layer)
 }
 
-/// Removes what a layer hides of those below it.
+/// Removes what a layer hides of those below it. What lies behind a link is not hidden: the layer has a directory
+/// in the place of that link.
 fn hide(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
     for entry in layer.entries()? {
         let Some((parent, name)) = place(&entry?.path()?)? else { continue };
         let Some(hidden) = name.as_bytes().strip_prefix(WHITEOUT) else { continue };
-        let directory = match root.directory(&parent) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => continue,
+        let directory = match root.open(&parent, ResolveFlag::RESOLVE_NO_SYMLINKS) {
+            Err(Errno::ENOENT | Errno::ENOTDIR | Errno::ELOOP) => continue,
             found => found?,
         };
         if name.as_bytes() == OPAQUE {
@@ -251,9 +252,13 @@ struct Root(File);
 impl Root {
     /// A directory of the image; the empty path is its root.
     fn directory(&self, path: &Path) -> Result<OwnedFd, Errno> {
+        self.open(path, ResolveFlag::RESOLVE_NO_MAGICLINKS)
+    }
+
+    fn open(&self, path: &Path, limits: ResolveFlag) -> Result<OwnedFd, Errno> {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
-            .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT | limits);
         openat2(&self.0, &Path::new(".").join(path), how)
     }
 

@@ -133,7 +133,7 @@ fn layers_lie_over_one_another() {
             Regular("d/x", "1"),
         ])
     };
-    let cases: [Case; 14] = [
+    let cases: [Case; 16] = [
         ("one", vec![base()], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
         ("none", vec![], &[]),
         ("an empty one above", vec![base(), layer(&[])], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
@@ -191,6 +191,34 @@ fn layers_lie_over_one_another() {
                 Regular("a", "1"),
             ])],
             &["a: 1"],
+        ),
+        (
+            "a directory in the place of a link hides nothing of what the link led to",
+            vec![
+                layer(&[Dir("new/", 0o755), Regular("new/x", "1"), Soft("current", "/new"), Soft("other", "new")]),
+                layer(&[
+                    Dir("current/", 0o755),
+                    Regular("current/.wh..wh..opq", ""),
+                    Regular("current/y", "2"),
+                    Regular("other/.wh.x", ""),
+                    Dir("other/", 0o755),
+                ]),
+            ],
+            &["current/", "current/y: 2", "new/", "new/x: 1", "other/"],
+        ),
+        (
+            "nor does one below a link, or in the place of a file",
+            vec![
+                layer(&[Dir("new/d/", 0o755), Regular("new/d/x", "1"), Soft("current", "new"), Regular("f", "1")]),
+                layer(&[
+                    Dir("current/", 0o755),
+                    Dir("current/d/", 0o755),
+                    Regular("current/d/.wh.x", ""),
+                    Dir("f/", 0o755),
+                    Regular("f/.wh..wh..opq", ""),
+                ]),
+            ],
+            &["current/", "current/d/", "f/", "new/", "new/d/", "new/d/x: 1"],
         ),
         (
             "long names, of files and in links",
