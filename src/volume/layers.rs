@@ -14,12 +14,12 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
-    unistd::geteuid,
+    unistd::{Gid, Uid, fchown, geteuid},
 };
 use refused::Refused;
 use serde::Deserialize;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ffi::{OsStr, OsString},
     fs::{self, File, OpenOptions},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
@@ -51,10 +51,11 @@ const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
 pub(super) fn unpack(archive: &File, directory: &Path) -> io::Result<()> {
     let parts = Parts::read(archive)?;
     let root = Root(OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(directory)?);
+    let mut left_out = BTreeSet::new();
     for layer in &parts.layers {
         let part = parts.find(layer)?;
         hide(&mut open(archive, part)?, &root)?;
-        lay(&mut open(archive, part)?, &root)?;
+        lay(&mut open(archive, part)?, &root, &mut left_out)?;
     }
     Ok(())
 }
@@ -170,36 +171,50 @@ fn hide(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes what a layer has.
-fn lay(layer: &mut Layer<'_>, root: &Root) -> io::Result<()> {
+/// Writes what a layer has. `left_out` are the devices and pipes so far, with what is linked to them.
+fn lay(layer: &mut Layer<'_>, root: &Root, left_out: &mut BTreeSet<(PathBuf, OsString)>) -> io::Result<()> {
     for entry in layer.entries()? {
         let mut entry = entry?;
         let kind = entry.header().entry_type();
         refuse_sparse(&mut entry)?;
         let Some((parent, name)) = place(&entry.path()?)? else {
-            // The root directory itself.
-            fs::set_permissions(
-                at(&root.0, OsStr::new(".")),
-                fs::Permissions::from_mode(entry.header().mode()? & 0o777),
-            )?;
+            own_root(root, entry.header())?;
             continue;
         };
-        let left_out = matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo);
-        if left_out || name.as_bytes().starts_with(WHITEOUT) {
+        if name.as_bytes().starts_with(WHITEOUT) {
             continue;
         }
         let directory = root.make_directory(&parent)?;
         let target = at(&directory, &name);
         clear(&target, kind.is_dir())?;
+        let here = (parent, name);
+        if matches!(kind, EntryType::Char | EntryType::Block | EntryType::Fifo) {
+            left_out.insert(here);
+            continue;
+        }
         if kind.is_hard_link() {
-            let link = entry.link_name()?.ok_or_else(|| Refused::LinksToNothing(name.clone()))?;
-            let Some((parent, name)) = place(&link)? else { continue };
-            fs::hard_link(at(&root.directory(&parent)?, &name), &target)?;
+            let link = entry.link_name()?.ok_or_else(|| Refused::LinksToNothing(here.1.clone()))?;
+            let Some(linked) = place(&link)? else { continue };
+            if left_out.contains(&linked) {
+                left_out.insert(here);
+                continue;
+            }
+            fs::hard_link(at(&root.directory(&linked.0)?, &linked.1), &target)?;
         } else {
             entry.unpack(&target)?;
         }
+        left_out.remove(&here);
     }
     Ok(())
+}
+
+/// Gives the root directory itself what its entry says.
+fn own_root(root: &Root, header: &tar::Header) -> io::Result<()> {
+    if geteuid().is_root() {
+        let id = |id: u64| u32::try_from(id).map_err(io::Error::other);
+        fchown(&root.0, Some(Uid::from_raw(id(header.uid()?)?)), Some(Gid::from_raw(id(header.gid()?)?)))?;
+    }
+    root.0.set_permissions(fs::Permissions::from_mode(header.mode()? & 0o777))
 }
 
 /// A sparse file of pax format would become its map and its data, without the holes.

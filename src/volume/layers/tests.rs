@@ -133,7 +133,7 @@ fn layers_lie_over_one_another() {
             Regular("d/x", "1"),
         ])
     };
-    let cases: [Case; 16] = [
+    let cases: [Case; 17] = [
         ("one", vec![base()], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
         ("none", vec![], &[]),
         ("an empty one above", vec![base(), layer(&[])], &["d/", "d/x: 1", "etc/", "etc/a: 1", "etc/b: 1"]),
@@ -183,14 +183,24 @@ fn layers_lie_over_one_another() {
             &["a: 2", "b: 1", "c: 1"],
         ),
         (
-            "devices and pipes are left out",
-            vec![layer(&[
-                Special("null", EntryType::Char),
-                Special("disk", EntryType::Block),
-                Special("pipe", EntryType::Fifo),
-                Regular("a", "1"),
-            ])],
-            &["a: 1"],
+            "devices and pipes are left out, and what is linked to them",
+            vec![
+                layer(&[
+                    Special("null", EntryType::Char),
+                    Special("disk", EntryType::Block),
+                    Special("pipe", EntryType::Fifo),
+                    Hard("zero", "./null"),
+                    Hard("nothing", "/zero"),
+                    Regular("a", "1"),
+                ]),
+                layer(&[Regular("disk", "2"), Hard("copy", "disk"), Hard("b/pipe", "pipe")]),
+            ],
+            &["a: 1", "b/", "copy: 2", "disk: 2"],
+        ),
+        (
+            "what a device or a pipe replaces is gone",
+            vec![base(), layer(&[Special("etc/a", EntryType::Char), Special("d", EntryType::Fifo)])],
+            &["etc/", "etc/b: 1"],
         ),
         (
             "a directory in the place of a link hides nothing of what the link led to",
@@ -292,6 +302,19 @@ fn modes_and_times_are_kept_and_set_user_id_is_not() {
         assert_eq!(of(path).mode() & 0o7777, mode, "{path:?}");
     }
     assert_eq!(of("secret").mtime(), 1_000_000_000);
+}
+
+#[test]
+#[ignore = "needs root: changes an owner"]
+fn the_root_has_the_owner_that_the_image_gives_it() {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut root = header(EntryType::Directory, 0o710, 0);
+    root.set_uid(1234);
+    root.set_gid(4321);
+    append(&mut builder, root, "./", "", b"");
+    let (room, _) = unpacked(&archive(&[builder.into_inner().expect("a layer")])).expect("unpacked");
+    let found = fs::metadata(room.path()).expect("metadata");
+    assert_eq!((found.uid(), found.gid(), found.mode() & 0o7777), (1234, 4321, 0o710));
 }
 
 #[test]
