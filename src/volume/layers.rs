@@ -100,7 +100,10 @@ impl Parts {
             }
         }
         let images: Vec<Image> = serde_json::from_slice(&manifest).map_err(Refused::Manifest)?;
-        let image = images.into_iter().next().ok_or(Refused::NoImage)?;
+        let [image] = <[Image; 1]>::try_from(images).map_err(|images| match images.len() {
+            0 => Refused::NoImage,
+            many => Refused::Images(many),
+        })?;
         Ok(Self { files, links, layers: image.layers })
     }
 

@@ -106,6 +106,17 @@ impl DockerEngine {
         self.short(operation, READ_LIMIT, call).await
     }
 
+    /// Writes the archive of what is named, or nothing if there is no such image.
+    async fn export(&self, operation: &str, reference: &str, into: &mut tokio::fs::File) -> Result<()> {
+        let mut archive = Box::pin(self.docker.export_image(reference));
+        while let Some(bytes) =
+            within(operation, SAVE_PROGRESS_LIMIT, async { archive.next().await.transpose() }).await?
+        {
+            into.write_all(&bytes).await.map_err(EngineError::not_kept(operation))?;
+        }
+        into.flush().await.map_err(EngineError::not_kept(operation))
+    }
+
     /// One short call: a place among the connections, then `limit` for all of it.
     async fn short<T>(
         &self,
@@ -371,14 +382,13 @@ impl Engine for DockerEngine {
 
     async fn image_save(&self, reference: &str, into: std::fs::File) -> Result<()> {
         let operation = on_image("image save", reference)?;
-        let mut archive = Box::pin(self.docker.export_image(reference));
         let mut into = tokio::fs::File::from_std(into);
-        while let Some(bytes) =
-            within(&operation, SAVE_PROGRESS_LIMIT, async { archive.next().await.transpose() }).await?
-        {
-            into.write_all(&bytes).await.map_err(EngineError::not_kept(&operation))?;
+        match self.export(&operation, &narrow::with_tag(reference), &mut into).await {
+            Err(EngineError::NotFound { .. }) if narrow::may_be_id(reference) => {
+                self.export(&operation, reference, &mut into).await
+            }
+            done => done,
         }
-        into.flush().await.map_err(EngineError::not_kept(&operation))
     }
 
     async fn volume_create(&self, name: &str, labels: BTreeMap<String, String>) -> Result<VolumeDetails> {

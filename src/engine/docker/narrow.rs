@@ -327,8 +327,13 @@ pub(super) fn volume(volume: Volume) -> VolumeDetails {
 }
 
 /// `reference` with the tag `latest` if it has neither tag nor digest: a pull without a tag would
-/// fetch every tag of the repository.
+/// fetch every tag of the repository, and a save give all of them.
 pub(super) fn with_tag(reference: &str) -> String {
     let last = reference.rsplit('/').next().unwrap_or(reference);
     if last.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
+}
+
+/// Whether `reference` may be the beginning of an image's id, which takes no tag.
+pub(super) fn may_be_id(reference: &str) -> bool {
+    reference.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::engine::{EngineAction, EngineState};
 use serde_json::json;
+use std::io::{Read, Seek};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::UnixListener,
@@ -192,6 +193,34 @@ fn ordinary_names_and_references_are_asked_for() {
     assert_eq!(narrow::with_tag("localhost:5000/web"), "localhost:5000/web:latest");
     assert_eq!(narrow::with_tag("web:1"), "web:1");
     assert_eq!(narrow::with_tag("web@sha256:00ff"), "web@sha256:00ff");
+}
+
+#[tokio::test]
+async fn one_tag_is_saved_and_not_all_of_a_repository() {
+    for (reference, asked_for) in [
+        ("web", "web:latest"),
+        ("r.example:5000/a/web", "r.example:5000/a/web:latest"),
+        ("web:1", "web:1"),
+        ("sha256:00ff", "sha256:00ff"),
+    ] {
+        let (_dir, engine, asked) = answer_once(&http("200 OK", "archive"));
+        let mut file = tempfile::tempfile().unwrap();
+        engine.image_save(reference, file.try_clone().unwrap()).await.unwrap();
+        let asked = asked.await.unwrap().replace("%3A", ":").replace("%2F", "/");
+        assert_eq!(asked, format!("GET /images/{asked_for}/get HTTP/1.1"));
+        let mut saved = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut saved).unwrap();
+        assert_eq!(saved, "archive");
+    }
+    let (_dir, engine, _asked) = answer_once(&http("404 Not Found", r#"{"message":"No such image"}"#));
+    assert!(engine.image_save("web", tempfile::tempfile().unwrap()).await.unwrap_err().is_not_found());
+    // What may be an id is asked for as it is, too.
+    let (_dir, engine, asked) = answer_once(&http("404 Not Found", r#"{"message":"No such image"}"#));
+    let second = engine.image_save("00ff", tempfile::tempfile().unwrap()).await.unwrap_err();
+    assert!(!second.is_not_found(), "nobody answers twice here: {second}");
+    assert_eq!(asked.await.unwrap().replace("%3A", ":"), "GET /images/00ff:latest/get HTTP/1.1");
+    assert!(!narrow::may_be_id("web") && !narrow::may_be_id("cafe:1"));
 }
 
 #[tokio::test]

@@ -9,6 +9,10 @@ pub(super) enum Refused {
     Manifest(serde_json::Error),
     #[error("the engine's archive holds no image")]
     NoImage,
+    #[error(
+        "the engine's archive holds {0} images, and which of them is meant can not be told; name one by tag or digest"
+    )]
+    Images(usize),
     #[error("the engine's archive lacks layer {}", .0.display())]
     LacksLayer(PathBuf),
     #[error("a layer is compressed with zstd, which can not be unpacked here; build the image with gzip layers")]

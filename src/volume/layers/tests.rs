@@ -357,6 +357,7 @@ fn archives_of_all_engines() {
     for (bytes, says) in [
         (Vec::new(), "has no readable manifest.json"),
         (layer(&[Regular("manifest.json", "[]")]), "holds no image"),
+        (layer(&[Regular("manifest.json", "[{\"Layers\": []}, {\"Layers\": []}]")]), "holds 2 images"),
         (layer(&[Regular("manifest.json", "[{\"Layers\": [\"gone\"]}]")]), "lacks layer gone"),
         (layer(&[Regular("manifest.json", "{")]), "has no readable manifest.json"),
     ] {
