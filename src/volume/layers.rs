@@ -14,7 +14,7 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
-    unistd::{Gid, Uid, fchown, geteuid},
+    unistd::{Gid, Uid, fchown, geteuid, syncfs},
 };
 use refused::Refused;
 use serde::Deserialize;
@@ -57,7 +57,8 @@ pub(super) fn unpack(archive: &File, directory: &Path) -> io::Result<()> {
         hide(&mut open(archive, part)?, &root)?;
         lay(&mut open(archive, part)?, &root, &mut left_out)?;
     }
-    Ok(())
+    // A power cut must not leave empty files in what counts as complete.
+    Ok(syncfs(&root.0)?)
 }
 
 /// Where a file lies in the archive.
