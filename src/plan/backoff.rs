@@ -10,7 +10,7 @@ pub const CRASH_LOOP_INITIAL: Duration = Duration::from_secs(10);
 pub const MAX_CONTAINER_RESTART_PERIOD: Duration = Duration::from_secs(300);
 /// A container that ran longer than this starts its back-off anew.
 pub const CRASH_LOOP_RESET_AFTER: Duration = Duration::from_secs(600);
-/// First and longest delay between pulls of a missing image.
+/// First and longest delay between pulls of a missing image, and between tries to make a volume of one.
 pub const IMAGE_PULL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 /// First and longest delay between tries of any other failed action.
 pub const ACTION: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -31,15 +31,34 @@ pub fn due(now: Timestamp, finished_at: Timestamp, delay: Duration) -> Timestamp
     (finished_at + delay).min(now + delay)
 }
 
-/// The delay after the `failures`-th failure in a row (from 1) of an action on this target.
-pub fn retry_delay(target: &Target, failures: u32) -> Duration {
-    let (first, longest) = match target {
-        Target::Image(_) => IMAGE_PULL,
-        Target::Sandbox(_)
-        | Target::Container(..)
-        | Target::Instance(_)
-        | Target::PostStart(_)
-        | Target::PreStop(_) => ACTION,
+/// How soon a failed action is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Like a pull: a try moves a whole image.
+    Pull,
+    /// Like any other action.
+    Action,
+}
+
+impl Pace {
+    /// That of an action on this target.
+    pub fn of(target: &Target) -> Self {
+        match target {
+            Target::Image(_) => Self::Pull,
+            Target::Sandbox(_)
+            | Target::Container(..)
+            | Target::Instance(_)
+            | Target::PostStart(_)
+            | Target::PreStop(_) => Self::Action,
+        }
+    }
+}
+
+/// The delay after the `failures`-th failure in a row (from 1) of an action.
+pub fn retry_delay(pace: Pace, failures: u32) -> Duration {
+    let (first, longest) = match pace {
+        Pace::Pull => IMAGE_PULL,
+        Pace::Action => ACTION,
     };
     first.saturating_mul(1u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX)).min(longest)
 }
@@ -79,11 +98,11 @@ mod tests {
 
     #[test]
     fn retries_grow_to_their_limit_and_never_overflow() {
-        let image = Target::Image(ImageRef::new("web:1"));
-        let delays: Vec<_> = [1, 2, 3, 5, 6, 60, u32::MAX].map(|n| retry_delay(&image, n).as_secs()).into();
+        let image = Pace::of(&Target::Image(ImageRef::new("web:1")));
+        let delays: Vec<_> = [1, 2, 3, 5, 6, 60, u32::MAX].map(|n| retry_delay(image, n).as_secs()).into();
         assert_eq!(delays, [10, 20, 40, 160, 300, 300, 300]);
-        let sandbox = Target::Sandbox("u".into());
-        let delays: Vec<_> = [0, 1, 2, 4, 5, 40].map(|n| retry_delay(&sandbox, n).as_secs()).into();
+        let sandbox = Pace::of(&Target::Sandbox("u".into()));
+        let delays: Vec<_> = [0, 1, 2, 4, 5, 40].map(|n| retry_delay(sandbox, n).as_secs()).into();
         assert_eq!(delays, [1, 1, 2, 8, 10, 10]);
     }
 }

@@ -134,6 +134,8 @@ pub enum HookState {
 pub struct Failure {
     /// How often in a row.
     pub failures: u32,
+    /// How soon it is tried again.
+    pub pace: backoff::Pace,
     /// When it last failed.
     pub at: Timestamp,
     /// The kubelet's word, as in `ErrImagePull`.
@@ -290,7 +292,7 @@ impl Planner<'_> {
     /// Why nothing is done for this target now, and until when: its last failure is too fresh.
     fn backing_off(&self, target: &Target) -> Option<(&'static str, Timestamp)> {
         let failure = self.input.results.get(target)?;
-        let due = failure.at + backoff::retry_delay(target, failure.failures);
+        let due = failure.at + backoff::retry_delay(failure.pace, failure.failures);
         (self.input.now < due).then_some((failure.reason, due))
     }
 

@@ -51,7 +51,7 @@ impl Planner<'_> {
         }
         let failure = self.input.results.get(&Target::Sandbox(pod.uid.clone()));
         Some(failure.map_or(Offer::Busy, |f| {
-            let until = f.at + backoff::retry_delay(&Target::Sandbox(pod.uid.clone()), f.failures);
+            let until = f.at + backoff::retry_delay(f.pace, f.failures);
             Offer::BackingOff { reason: f.reason, until }
         }))
     }

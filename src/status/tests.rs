@@ -5,7 +5,7 @@ mod rows;
 use super::*;
 use crate::{
     convert::NodeFacts,
-    plan::{Failure, HookState, HookStates, LastResults, Target, WaitingReason},
+    plan::{Failure, HookState, HookStates, LastResults, Target, WaitingReason, backoff::Pace},
     pod::{
         Attempt, ContainerId, ContainerState, ContainerStatus, ExitReason, ManifestSource, Node, Pod, PodStart, PodUid,
         ProbeKind, ProbeVerdict, Record, Sandbox,
@@ -362,7 +362,8 @@ fn words_and_messages_of_waiting() {
     let container = &pod.containers[0];
     let until = moment(0);
     let failed = |target, reason| {
-        let failure = Failure { failures: 1, at: until, reason, message: "why".into() };
+        let pace = Pace::of(&target);
+        let failure = Failure { failures: 1, pace, at: until, reason, message: "why".into() };
         LastResults::from([(target, failure)])
     };
     let image = || Target::Image("app:1".into());

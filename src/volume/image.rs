@@ -17,25 +17,26 @@ use std::{
 
 /// Mode of the root of an image that gives it none.
 const ROOT: u32 = 0o755;
+/// What the engine gives, and what becomes the volume, beside it.
+const ARCHIVE: &str = "~archive";
+const UNFINISHED: &str = "~new";
 
 /// A file for the archive, unless the volume is there.
 pub(super) fn begin(path: &Path, place: &Place) -> Result<Option<File>, VolumeError> {
     if path.try_exists().map_err(place.io("look at", path))? {
+        // A crash may have left them beside what is complete.
+        abandon(path, place)?;
         return Ok(None);
     }
     make_private(path.parent().unwrap_or(path), place)?;
-    let archive = beside(path, "~archive");
+    let archive = beside(path, ARCHIVE);
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(&archive);
     file.map(Some).map_err(place.io("create", &archive))
 }
 
 /// Makes the volume from the archive that [`begin`] gave the file for.
 pub(super) fn finish(path: &Path, place: &Place) -> Result<(), VolumeError> {
-    let (archive, unfinished) = (beside(path, "~archive"), beside(path, "~new"));
-    let gone = |removed: io::Result<()>| match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    };
+    let (archive, unfinished) = (beside(path, ARCHIVE), beside(path, UNFINISHED));
     gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))?;
     fs::create_dir(&unfinished).map_err(place.io("create", &unfinished))?;
     fs::set_permissions(&unfinished, Permissions::from_mode(ROOT)).map_err(place.io("set the mode of", &unfinished))?;
@@ -44,6 +45,21 @@ pub(super) fn finish(path: &Path, place: &Place) -> Result<(), VolumeError> {
     // Complete at once, or not there.
     fs::rename(&unfinished, path).map_err(place.io("create", path))?;
     gone(fs::remove_file(&archive)).map_err(place.io("remove", &archive))
+}
+
+/// Removes what is left of a volume that was begun and is not made.
+pub(super) fn abandon(path: &Path, place: &Place) -> Result<(), VolumeError> {
+    let (archive, unfinished) = (beside(path, ARCHIVE), beside(path, UNFINISHED));
+    gone(fs::remove_file(&archive)).map_err(place.io("remove", &archive))?;
+    gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))
+}
+
+/// What is to be removed may not be there.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// A neighbour of a volume, whose name no volume has.

@@ -220,6 +220,12 @@ impl VolumeManager {
         image::finish(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
     }
 
+    /// Removes what a failure has left of an `image` volume that is not made: it may be as large as the image.
+    pub fn abandon_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<(), VolumeError> {
+        let place = &Place::of(&pod.key).volume(&volume.name);
+        image::abandon(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
+    }
+
     /// The files that variables of a container are taken from, found without leaving their volumes.
     pub fn env_files(&self, pod: &Pod, container: &Container) -> EnvFiles {
         let read = |volume: &str, path: &str| {

@@ -1,6 +1,12 @@
 //! Why an action on a pod failed, with the kubelet's word for it.
 
-use crate::{convert::ConvertError, engine::EngineError, plan::PodAction, probe::HookError, volume::VolumeError};
+use crate::{
+    convert::ConvertError,
+    engine::EngineError,
+    plan::{PodAction, Target, backoff::Pace},
+    probe::HookError,
+    volume::VolumeError,
+};
 
 /// A failed action. It never ends the worker: it is recorded and tried again.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +26,9 @@ pub enum SyncError {
     /// A volume can not be provided.
     #[error("a volume can not be provided")]
     Volume(#[source] Box<VolumeError>),
+    /// The files of an image can not be provided as a volume.
+    #[error(transparent)]
+    ImageVolume(Box<SyncError>),
     /// The engine does not tell of an image.
     #[error("Failed to inspect image {image:?}")]
     ImageInspect {
@@ -72,13 +81,29 @@ impl SyncError {
         match self {
             Self::Engine { source, .. } | Self::ImageInspect { source, .. } => source.is_unavailable(),
             Self::HookLost(_) => true,
+            Self::ImageVolume(error) => error.is_unavailable(),
             _ => false,
         }
+    }
+
+    /// Whether it is a fault of this program.
+    pub fn is_our_fault(&self) -> bool {
+        match self {
+            Self::Aborted { .. } => true,
+            Self::ImageVolume(error) => error.is_our_fault(),
+            _ => false,
+        }
+    }
+
+    /// How soon what failed for this target is tried again.
+    pub fn pace(&self, target: &Target) -> Pace {
+        if matches!(self, Self::ImageVolume(_)) { Pace::Pull } else { Pace::of(target) }
     }
 
     /// The kubelet's word for a failure of this action.
     pub fn reason(&self, action: &PodAction) -> &'static str {
         match (self, action) {
+            (Self::ImageVolume(error), _) => error.reason(action),
             (Self::ImageNeverPull(_), _) => "ErrImageNeverPull",
             (Self::ImageInspect { .. }, _) => "ImageInspectError",
             (Self::Config(_), _) => "CreateContainerConfigError",

@@ -12,6 +12,7 @@ use crate::{
         Attempt, ContainerId, ContainerName, History, ImageRef, ImageVolume, Pod, PodKey, PodUid, PullPolicy, Sandbox,
     },
     probe::{HandlerTarget, Hook, InvalidHandler},
+    report,
     volume::{VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};
@@ -281,8 +282,17 @@ impl<E: Engine> Task<E> {
         self.create(&convert::container_name(&pod.key, &pod.uid, name, attempt), body).await
     }
 
-    /// Makes an `image` volume, unless it is there.
+    /// Makes an `image` volume, unless it is there. Nothing stays of one that can not be made.
     async fn fill(&self, pod: &Arc<Pod>, volume: &ImageVolume) -> Result<(), SyncError> {
+        let Err(failed) = self.save_and_unpack(pod, volume).await else { return Ok(()) };
+        let (of, wanted) = (pod.clone(), volume.clone());
+        if let Err(error) = self.on_disk(move |volumes| volumes.abandon_image(&of, &wanted)).await {
+            tracing::warn!(pod = %self.key, uid = %self.uid, volume = volume.name, "{}", report(&error));
+        }
+        Err(SyncError::ImageVolume(Box::new(failed)))
+    }
+
+    async fn save_and_unpack(&self, pod: &Arc<Pod>, volume: &ImageVolume) -> Result<(), SyncError> {
         let (of, wanted) = (pod.clone(), volume.clone());
         let Some(archive) = self.on_disk(move |volumes| volumes.begin_image(&of, &wanted)).await? else {
             return Ok(());
@@ -398,3 +408,6 @@ fn is_ours(
 ) -> bool {
     convert::IDENTITY_LABELS.iter().all(|label| wanted.get(*label).is_some() && wanted.get(*label) == found.get(*label))
 }
+
+#[cfg(test)]
+mod tests;

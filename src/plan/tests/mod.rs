@@ -172,7 +172,8 @@ impl Round {
     }
 
     fn fail(&mut self, target: Target, failures: u32, seconds_ago: u64, reason: &'static str) {
-        self.results.insert(target, Failure { failures, at: ago(seconds_ago), reason, message: "it failed".into() });
+        let (pace, at) = (backoff::Pace::of(&target), ago(seconds_ago));
+        self.results.insert(target, Failure { failures, pace, at, reason, message: "it failed".into() });
     }
 
     /// A container of the wanted manifest, init containers included.

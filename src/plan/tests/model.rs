@@ -297,7 +297,8 @@ impl World {
             } else {
                 self.tell(&format!("failed {}", text::action(&task.action)));
                 let failures = self.results.get(&target).map_or(0, |f| f.failures) + 1;
-                let failure = Failure { failures, at: self.now, reason: "Failed", message: String::new() };
+                let pace = backoff::Pace::of(&target);
+                let failure = Failure { failures, pace, at: self.now, reason: "Failed", message: String::new() };
                 self.results.insert(target, failure);
             }
         }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     event::EventType,
+    plan::backoff::Pace,
     pod::{ManifestSource, Node},
     time::Clock,
 };
@@ -70,7 +71,8 @@ fn what_is_said_of_waiting() {
         assert_eq!(told(|subject| subject.waiting(&after, &after, &LastResults::new())), [""; 0], "said once");
     }
     let failure = |image: &str| {
-        let failed = Failure { failures: 1, at: until, reason: "ErrImagePull", message: "away".into() };
+        let pace = Pace::Pull;
+        let failed = Failure { failures: 1, pace, at: until, reason: "ErrImagePull", message: "away".into() };
         LastResults::from([(Target::Image(image.into()), failed)])
     };
     let after = waits("app", WaitingReason::Failed { reason: "ErrImagePull", until });
@@ -82,7 +84,8 @@ fn what_is_said_of_waiting() {
 
 #[test]
 fn what_is_said_of_failures() {
-    let failure = |reason| Failure { failures: 1, at: Timestamp::default(), reason, message: "why".into() };
+    let (pace, at) = (Pace::Action, Timestamp::default());
+    let failure = |reason| Failure { failures: 1, pace, at, reason, message: "why".into() };
     let own = || Target::Container("u1".into(), "app".into());
     for (target, reason, expected) in [
         (Target::Image("app:1".into()), "ErrImagePull", "Warning Failed app: Failed to pull image \"app:1\": why"),

@@ -4,7 +4,7 @@ use super::{End, PodWorker};
 use crate::{
     convert,
     engine::Engine,
-    plan::{Failure, PodAction, Target, Volumes},
+    plan::{Failure, PodAction, Target, Volumes, backoff::retry_delay},
     report,
     worker::SyncError,
 };
@@ -105,11 +105,10 @@ impl<E: Engine> PodWorker<E> {
             self.ends.forget(id);
         }
         let failures = self.results.get(&target).map_or(0, |f| f.failures).saturating_add(1);
-        let failure =
-            Failure { failures, at: self.shared.clock.now(), reason: error.reason(action), message: report(error) };
-        let delay = crate::plan::backoff::retry_delay(&target, failures);
-        let our_fault = matches!(error, SyncError::Aborted { .. });
-        self.journal(self.uid(), self.wanted()).failed(&target, &failure, delay, our_fault);
+        let (pace, at) = (error.pace(&target), self.shared.clock.now());
+        let failure = Failure { failures, pace, at, reason: error.reason(action), message: report(error) };
+        let delay = retry_delay(pace, failures);
+        self.journal(self.uid(), self.wanted()).failed(&target, &failure, delay, error.is_our_fault());
         self.results.insert(target, failure);
     }
 }

@@ -1,0 +1,87 @@
+//! Volumes of images, with the engine in memory.
+
+use super::*;
+use crate::{
+    convert::NodeFacts,
+    engine::fake::FakeEngine,
+    event::Recorder,
+    plan::{NodePolicy, Target, backoff::Pace},
+    pod::{ManifestSource, Node},
+    probe::HostHandlers,
+    time::Clock,
+    volume::AppliedStore,
+    worker::{Facts, PARALLEL_STARTS, SandboxImage, StartQueue},
+};
+use std::{fs, path::Path};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+/// A pod that mounts an image, on a node whose engine does not have it yet.
+fn task(home: &Path, clock: &Clock) -> Task<FakeEngine> {
+    let written: k8s_openapi::api::core::v1::Pod = serde_yaml::from_str(
+        "{metadata: {name: web, uid: u1}, spec: {volumes: [{name: v, image: {reference: 'files:1'}}], \
+         containers: [{name: app, image: 'app:1', volumeMounts: [{name: v, mountPath: /v}]}]}}",
+    )
+    .unwrap();
+    let (source, node) = (ManifestSource { path: "/m/web.yaml".into(), document: 0 }, Node { name: "n1".into() });
+    let pod = Arc::new(Pod::from_manifest(written, source, &node).unwrap());
+    let engine = FakeEngine::new(clock);
+    let shared = Arc::new(Shared {
+        handlers: Arc::new(HostHandlers::new(engine.clone())),
+        engine,
+        facts: Facts::new(NodeFacts::new(home.to_owned(), node, String::new())),
+        oom: watch::Sender::new(OomSupport::default()),
+        volumes: VolumeManager::new(home),
+        applied: AppliedStore::new(home),
+        events: Recorder::new(clock.clone()),
+        clock: clock.clone(),
+        policy: NodePolicy::default(),
+        starts: StartQueue::new(PARALLEL_STARTS),
+        sandbox_image: SandboxImage::Named("pause:1".into()),
+        log_links: None,
+    });
+    let (key, uid) = (pod.key.clone(), pod.uid.clone());
+    let history = History::default();
+    let action = PodAction::CreateContainer { uid: uid.clone(), sandbox: "s1".into(), name: "app".into(), history };
+    Task {
+        shared,
+        key,
+        uid,
+        pod: Some(pod),
+        sandbox: None,
+        image: None,
+        pod_started_at: None,
+        hook: None,
+        files: Ok(Arc::default()),
+        action,
+    }
+}
+
+async fn fill(task: &Task<FakeEngine>) -> Result<(), SyncError> {
+    let pod = task.pod.as_ref().unwrap();
+    task.fill(pod, &pod.containers[0].image_volumes[0]).await
+}
+
+/// What is there: the volume, and what is beside it by its suffix.
+fn made(home: &TempDir) -> Vec<String> {
+    let volumes = home.path().join("pods/u1/volumes/kubernetes.io~image");
+    let names = fs::read_dir(volumes).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.map(|name| name.split_once('~').map_or("the volume", |(_, what)| what).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn nothing_stays_of_an_image_that_is_no_volume_and_the_next_try_is_late() {
+    let home = tempfile::tempdir().unwrap();
+    let task = task(home.path(), &Clock::simulated("2027-01-15T08:00:00Z".parse().unwrap()));
+    let target = Target::Container(task.uid.clone(), "app".into());
+    // It can not be saved; then not unpacked.
+    for reason in ["CreateContainerError", "FailedMount"] {
+        let failed = fill(&task).await.unwrap_err();
+        assert_eq!((failed.reason(&task.action), failed.pace(&target)), (reason, Pace::Pull), "{}", report(&failed));
+        assert_eq!(made(&home), [""; 0], "{reason}");
+        task.shared.engine.add_image("files:1");
+        task.shared.engine.add_image_file("files:1", "../x", b"no engine unpacks this");
+    }
+    let other = SyncError::ImageNeverPull("app:1".to_owned());
+    assert_eq!(other.pace(&target), Pace::Action);
+}
