@@ -23,7 +23,8 @@ use crate::{
     volume,
     volume::{AppliedStore, LogLinks, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
+        Shared, StartQueue,
     },
 };
 use std::{
@@ -170,6 +171,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
             node: Arc::new(settings.node_rules.clone()),
         },
         starts: StartQueue::new(PARALLEL_STARTS),
+        unpacks: StartQueue::new(PARALLEL_UNPACKS),
         sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
         log_links: settings.pod_logs_dir.as_deref().map(LogLinks::new),
     })

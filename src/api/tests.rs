@@ -19,7 +19,8 @@ use crate::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
+        Shared, StartQueue,
     },
 };
 use hyper::Method;
@@ -98,6 +99,7 @@ impl Daemon {
             clock: clock.clone(),
             policy: NodePolicy::default(),
             starts: StartQueue::new(PARALLEL_STARTS),
+            unpacks: StartQueue::new(PARALLEL_UNPACKS),
             sandbox_image: SandboxImage::Named("pause:1".into()),
             log_links: None,
         });

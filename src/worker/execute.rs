@@ -299,7 +299,13 @@ impl<E: Engine> Task<E> {
         };
         self.shared.engine.image_save(volume.image.as_str(), archive).await.map_err(self.failed())?;
         let (of, wanted) = (pod.clone(), volume.clone());
-        self.on_disk(move |volumes| volumes.finish_image(&of, &wanted)).await
+        let permit = self.shared.unpacks.turn(self.priority()).await;
+        self.on_disk(move |volumes| {
+            // As long as the thread is busy, whoever waits for it.
+            let _permit = permit;
+            volumes.finish_image(&of, &wanted)
+        })
+        .await
     }
 
     /// Makes a container under a deterministic name; a name that is taken by the very container we

@@ -50,6 +50,9 @@ use tokio::sync::watch;
 /// How many sandboxes and containers are made or started at once on the node. More gains nothing on
 /// small machines and only lengthens each pod's start.
 pub const PARALLEL_STARTS: usize = 4;
+/// How many images are unpacked into volumes at once on the node: each has a thread for as long as that takes, and
+/// the lookups of probes need threads too.
+pub const PARALLEL_UNPACKS: usize = 2;
 
 /// What all workers use and none owns.
 pub struct Shared<E> {
@@ -71,6 +74,8 @@ pub struct Shared<E> {
     pub policy: NodePolicy,
     /// Permits for making and starting.
     pub starts: StartQueue,
+    /// Permits for unpacking images.
+    pub unpacks: StartQueue,
     /// Asks probes and runs lifecycle hooks.
     pub handlers: Arc<dyn Handlers>,
     /// Where the sandbox image comes from.

@@ -1,4 +1,5 @@
-//! Who may make or start something in the engine next: a few at once, the most important pods first.
+//! Who may make or start something in the engine next, or unpack an image: a few at once, the most important pods
+//! first.
 
 use std::{
     cmp::Reverse,
@@ -7,7 +8,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// A queue for the engine's attention, by priority and then by arrival.
+/// A queue for the engine's attention or that of the disk, by priority and then by arrival.
 #[derive(Clone, Debug)]
 pub struct StartQueue(Arc<Mutex<Queue>>);
 
@@ -18,7 +19,7 @@ struct Queue {
     waiting: BTreeMap<(Reverse<i32>, u64), oneshot::Sender<StartPermit>>,
 }
 
-/// The right to start one thing; it goes to the next when dropped.
+/// The right to do one thing; it goes to the next when dropped.
 #[derive(Debug)]
 pub struct StartPermit(StartQueue);
 

@@ -21,7 +21,8 @@ use kubelet_lite::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
+        Shared, StartQueue,
     },
 };
 use std::{path::Path, sync::Arc, time::Duration};
@@ -43,6 +44,7 @@ fn shared(node: &Node) -> Shared<DockerEngine> {
         clock,
         policy: NodePolicy::default(),
         starts: StartQueue::new(PARALLEL_STARTS),
+        unpacks: StartQueue::new(PARALLEL_UNPACKS),
         sandbox_image: SandboxImage::BuiltIn,
         log_links: None,
     }

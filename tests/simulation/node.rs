@@ -19,7 +19,8 @@ use kubelet_lite::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PodManager, SandboxImage, Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
+        Shared, StartQueue,
     },
 };
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
@@ -165,6 +166,7 @@ impl Node {
             clock,
             policy: NodePolicy::default(),
             starts: StartQueue::new(self.starts),
+            unpacks: StartQueue::new(PARALLEL_UNPACKS),
             handlers: Arc::new(self.answers.clone()),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
             log_links: None,

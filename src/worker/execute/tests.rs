@@ -10,7 +10,7 @@ use crate::{
     probe::HostHandlers,
     time::Clock,
     volume::AppliedStore,
-    worker::{Facts, PARALLEL_STARTS, SandboxImage, StartQueue},
+    worker::{Facts, PARALLEL_STARTS, PARALLEL_UNPACKS, SandboxImage, StartQueue},
 };
 use std::{fs, path::Path};
 use tempfile::TempDir;
@@ -37,6 +37,7 @@ fn task(home: &Path, clock: &Clock) -> Task<FakeEngine> {
         clock: clock.clone(),
         policy: NodePolicy::default(),
         starts: StartQueue::new(PARALLEL_STARTS),
+        unpacks: StartQueue::new(PARALLEL_UNPACKS),
         sandbox_image: SandboxImage::Named("pause:1".into()),
         log_links: None,
     });
@@ -84,4 +85,21 @@ async fn nothing_stays_of_an_image_that_is_no_volume_and_the_next_try_is_late() 
     }
     let other = SyncError::ImageNeverPull("app:1".to_owned());
     assert_eq!(other.pace(&target), Pace::Action);
+}
+
+#[tokio::test]
+async fn few_images_are_unpacked_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let task = task(home.path(), &Clock::system());
+    task.shared.engine.add_image("files:1");
+    let mut others = Vec::new();
+    for _ in 0..PARALLEL_UNPACKS {
+        others.push(task.shared.unpacks.turn(0).await);
+    }
+    let waits = tokio::time::timeout(Duration::from_millis(300), fill(&task)).await;
+    assert!(waits.is_err(), "it waits for its turn: {waits:?}");
+    assert_eq!(made(&home), ["archive"]);
+    others.pop();
+    fill(&task).await.unwrap();
+    assert_eq!(made(&home), ["the volume"]);
 }
