@@ -25,6 +25,7 @@ pub fn pod(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
         }
     }
     windows_host_process(spec, path, f);
+    root_twice(spec, path, f);
     let Some(context) = &spec.security_context else { return };
     let path = path.field("securityContext");
     ids(
@@ -46,7 +47,6 @@ pub fn pod(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
     }
     seccomp(context.seccomp_profile.as_ref(), &path.field("seccompProfile"), f);
     app_armor(context.app_armor_profile.as_ref(), &path.field("appArmorProfile"), f);
-    root_twice(context.run_as_non_root, context.run_as_user, &path, f);
     sysctls(spec, context, &path.field("sysctls"), f);
 }
 
@@ -65,7 +65,6 @@ pub fn container(context: Option<&api::SecurityContext>, facts: &PodFacts, path:
     }
     seccomp(context.seccomp_profile.as_ref(), &path.field("seccompProfile"), f);
     app_armor(context.app_armor_profile.as_ref(), &path.field("appArmorProfile"), f);
-    root_twice(context.run_as_non_root, context.run_as_user, path, f);
     if context.allow_privilege_escalation == Some(false) {
         let field = path.field("allowPrivilegeEscalation");
         if context.privileged == Some(true) {
@@ -89,11 +88,28 @@ fn ids(ids: &[(&str, Option<i64>)], path: &Path, f: &mut Findings) {
     }
 }
 
-/// The API lets it pass; such a container can never start.
-fn root_twice(non_root: Option<bool>, user: Option<i64>, path: &Path, f: &mut Findings) {
-    if non_root == Some(true) && user == Some(0) {
-        let finding = f.invalid(&path.field("runAsUser"), 0, "is root, which runAsNonRoot: true forbids");
-        finding.related_path(&path.field("runAsNonRoot"), "forbidden here");
+/// The API lets it pass; such a container can never start. Each field counts for a container where it is
+/// nearest to it, and what every container has otherwise the pod may say as it likes.
+fn root_twice(spec: &api::PodSpec, path: &Path, f: &mut Findings) {
+    let of_pod = spec.security_context.as_ref();
+    let pod_path = path.field("securityContext");
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    for (list, containers) in [("initContainers", init), ("containers", &spec.containers[..])] {
+        let list = path.field(list);
+        for (index, container) in containers.iter().enumerate() {
+            let own = container.security_context.as_ref();
+            let own_path = list.index(index);
+            let own_path = own_path.field("securityContext");
+            let nearest = |is_own: bool| if is_own { &own_path } else { &pod_path };
+            let (own_user, own_rule) = (own.and_then(|c| c.run_as_user), own.and_then(|c| c.run_as_non_root));
+            let user = own_user.or(of_pod.and_then(|c| c.run_as_user));
+            let non_root = own_rule.or(of_pod.and_then(|c| c.run_as_non_root));
+            if non_root == Some(true) && user == Some(0) {
+                let field = nearest(own_user.is_some()).field("runAsUser");
+                let finding = f.invalid(&field, 0, "is root, which runAsNonRoot: true forbids");
+                finding.related_path(&nearest(own_rule.is_some()).field("runAsNonRoot"), "forbidden here");
+            }
+        }
     }
 }
 
