@@ -87,6 +87,33 @@ fn a_directory_is_judged_as_a_set() {
     insta::assert_snapshot!(text);
 }
 
+/// As the daemon has it: ports of containers before the others are not bound, addresses are not texts.
+#[test]
+fn host_ports_that_clash() {
+    let pods = |list: &str, ips: [&str; 2]| {
+        let pod = |(name, ip): (&str, &str)| {
+            let port = format!("ports: [{{containerPort: 80, hostPort: 80, hostIP: '{ip}'}}]");
+            let sidecar = format!("{{name: s, image: 'i:1', restartPolicy: Always, {port}}}");
+            let containers = match list {
+                "initContainers" => format!("initContainers: [{sidecar}], containers: [{{name: c, image: 'i:1'}}]"),
+                _ => format!("containers: [{{name: c, image: 'i:1', {port}}}]"),
+            };
+            format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{{containers}}}\n---\n")
+        };
+        ["one", "two"].into_iter().zip(ips).map(pod).collect::<String>()
+    };
+    for (list, ips, clash) in [
+        ("containers", ["127.0.0.1", "127.0.0.1"], true),
+        ("containers", ["127.0.0.1", "127.0.0.2"], false),
+        ("containers", ["::1", "0:0:0:0:0:0:0:1"], true),
+        ("containers", ["0:0:0:0:0:0:0:0", "127.0.0.1"], true),
+        ("initContainers", ["127.0.0.1", "127.0.0.1"], false),
+    ] {
+        let (_, text) = validate(&["--api-rules-only", "-"], &pods(list, ips));
+        assert_eq!(text.contains("error[host-port-clash]"), clash, "{list} {ips:?}: {text}");
+    }
+}
+
 #[test]
 fn forms_for_machines() {
     let file = path("warned/silenced.yaml");

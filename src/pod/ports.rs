@@ -1,6 +1,7 @@
 //! Host ports: what only one pod of a node can have at a time.
 
 use super::{ContainerKind, Pod, PodKey};
+use k8s_openapi::api::core::v1 as api;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -19,6 +20,16 @@ pub struct HostPort {
 }
 
 impl HostPort {
+    /// What a declared port asks of the node, if anything.
+    pub fn of(port: &api::ContainerPort) -> Option<Self> {
+        let ip = port.host_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
+        Some(Self {
+            port: port.host_port.filter(|port| *port != 0)?,
+            protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
+            ip: ip.filter(|ip| !ip.is_unspecified()),
+        })
+    }
+
     /// Whether both can not be had at once. All addresses of one family stand for those of the other too,
     /// as the engine binds both.
     pub fn clashes(&self, other: &Self) -> bool {
@@ -46,16 +57,7 @@ impl Pod {
     /// that they declare.
     pub fn host_ports(&self) -> BTreeSet<HostPort> {
         let apps = self.containers.iter().filter(|c| c.kind == ContainerKind::App);
-        let ports = apps.flat_map(|c| c.api.ports.iter().flatten());
-        let wanted = ports.filter_map(|port| {
-            let ip = port.host_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok());
-            Some(HostPort {
-                port: port.host_port.filter(|port| *port != 0)?,
-                protocol: port.protocol.clone().unwrap_or_else(|| "TCP".to_owned()),
-                ip: ip.filter(|ip| !ip.is_unspecified()),
-            })
-        });
-        wanted.collect()
+        apps.flat_map(|c| c.api.ports.iter().flatten()).filter_map(HostPort::of).collect()
     }
 }
 

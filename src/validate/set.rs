@@ -2,7 +2,7 @@
 
 use super::references;
 use crate::manifest::{ManifestSet, Object, Snapshot, Workload, diagnostic::Diagnostic, workloads};
-use crate::pod::{ContainerKind, ManifestSource, Pod, defaults, objects::Objects};
+use crate::pod::{ContainerKind, HostPort, ManifestSource, Pod, defaults, objects::Objects};
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::{
     collections::BTreeMap,
@@ -11,19 +11,20 @@ use std::{
 };
 
 /// The pods that have a port, each at an address.
-type Holders<'a> = Vec<(String, &'a Arc<Pod>)>;
+type Holders<'a> = Vec<(HostPort, &'a Arc<Pod>)>;
 
 /// Host ports that two pods want: the one that sorts later could never run.
 pub fn host_ports(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
-    let mut taken: BTreeMap<(String, i32), Holders> = BTreeMap::new();
+    let mut taken: BTreeMap<(i32, String), Holders> = BTreeMap::new();
     let mut found = Vec::new();
     let mut pods: Vec<_> = set.pods.values().collect();
     pods.sort_by(|a, b| a.source.cmp(&b.source));
     for pod in pods {
-        for (field, protocol, address, port) in ports(pod) {
-            let holders = taken.entry((protocol.clone(), port)).or_default();
-            let other = holders.iter().find(|(held, holder)| overlap(held, &address) && holder.key != pod.key);
+        for (field, wanted) in ports(pod) {
+            let holders = taken.entry((wanted.port, wanted.protocol.clone())).or_default();
+            let other = holders.iter().find(|(held, holder)| held.clashes(&wanted) && holder.key != pod.key);
             if let Some((_, holder)) = other {
+                let HostPort { port, protocol, .. } = &wanted;
                 let message = format!("host port {port}/{protocol} of pod {} is pod {}'s", pod.key, holder.key);
                 let diagnostic = Diagnostic::error("host-port-clash", &pod.source.path, message);
                 let diagnostic = diagnostic
@@ -32,36 +33,21 @@ pub fn host_ports(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
                     .object(format!("Pod {}", pod.key));
                 found.push(diagnostic.suggest(format!("give one of them another port; see {}", holder.source)));
             } else {
-                holders.push((address, pod));
+                holders.push((wanted, pod));
             }
         }
     }
     found
 }
 
-/// Whether two addresses stand for a common one; none stands for all.
-fn overlap(a: &str, b: &str) -> bool {
-    let any = |address: &str| matches!(address, "" | "0.0.0.0" | "::");
-    any(a) || any(b) || a == b
-}
-
-/// Field, protocol, address and number of each port of the node that a pod wants.
-fn ports(pod: &Pod) -> impl Iterator<Item = (String, String, String, i32)> {
-    let of = |is_app: bool| {
-        let all = pod.containers.iter().filter(move |c| (c.kind == ContainerKind::App) == is_app).enumerate();
-        let list = if is_app { "containers" } else { "initContainers" };
-        all.map(move |(index, container)| (list, index, container))
-    };
-    // Init containers end before the pod's ports are used.
-    let all = of(true).chain(of(false).filter(|(.., container)| container.kind == ContainerKind::Sidecar));
-    let ports = all.flat_map(|(list, container, found)| {
-        found.api.ports.iter().flatten().enumerate().map(move |(index, port)| (list, container, index, port))
+/// The field of each port of the node that a pod wants, and the port: those of [`Pod::host_ports`].
+fn ports(pod: &Pod) -> impl Iterator<Item = (String, HostPort)> {
+    let apps = pod.containers.iter().filter(|container| container.kind == ContainerKind::App).enumerate();
+    let ports = apps.flat_map(|(container, found)| {
+        found.api.ports.iter().flatten().enumerate().map(move |(index, port)| (container, index, port))
     });
-    ports.filter_map(|(list, container, index, port)| {
-        let number = port.host_port.filter(|number| *number != 0)?;
-        let field = format!("spec.{list}[{container}].ports[{index}].hostPort");
-        let protocol = port.protocol.clone().unwrap_or_else(|| "TCP".into());
-        Some((field, protocol, port.host_ip.clone().unwrap_or_default(), number))
+    ports.filter_map(|(container, index, port)| {
+        Some((format!("spec.containers[{container}].ports[{index}].hostPort"), HostPort::of(port)?))
     })
 }
 
