@@ -110,8 +110,7 @@ pub fn references(pod: &Pod, node: &NodeFacts) -> PodReferences {
             Ok(None) => continue,
             Ok(Some(hash)) => ContainerReferences::Resolved(hash),
             Err(ConvertError::MissingReference { what, .. }) => ContainerReferences::Missing(what),
-            // What is wrong in another way is told when the container is to be made.
-            Err(_) => continue,
+            Err(_) => ContainerReferences::Invalid,
         };
         found.containers.insert(container.name.clone(), state);
     }

@@ -91,7 +91,7 @@ pub(super) fn with_stale_edited(input: &SyncInput<'_>, pod: &Pod) -> Option<Obse
     let mut any = false;
     for instance in observed.incarnations.iter_mut().filter(|i| i.uid == pod.uid).flat_map(|i| &mut i.containers) {
         let wanted = pod.container(&instance.name).is_some_and(kept_running);
-        if wanted && references.is_stale(&instance.name, instance.environment.as_ref()) {
+        if wanted && references.has_changed(&instance.name, instance.environment.as_ref()) {
             instance.hash = Some(SpecHash::superseded());
             any = true;
         }

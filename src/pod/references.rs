@@ -44,12 +44,21 @@ impl PodReferences {
     pub fn missing(&self, container: &ContainerName) -> Option<&str> {
         match self.containers.get(container)? {
             ContainerReferences::Missing(what) => Some(what),
-            ContainerReferences::Resolved(_) => None,
+            ContainerReferences::Invalid | ContainerReferences::Resolved(_) => None,
         }
     }
 
-    /// Whether an instance made with `recorded` would have another environment now.
+    /// Whether an instance made with `recorded` would have another environment now, or none.
     pub fn is_stale(&self, container: &ContainerName, recorded: Option<&EnvironmentHash>) -> bool {
+        let gone = matches!(
+            self.containers.get(container),
+            Some(ContainerReferences::Missing(_) | ContainerReferences::Invalid)
+        );
+        recorded.is_some() && gone || self.has_changed(container, recorded)
+    }
+
+    /// Whether an instance made with `recorded` could be made anew with another environment.
+    pub fn has_changed(&self, container: &ContainerName, recorded: Option<&EnvironmentHash>) -> bool {
         match (self.containers.get(container), recorded) {
             (Some(ContainerReferences::Resolved(now)), Some(recorded)) => now.differs(recorded),
             _ => false,
@@ -62,6 +71,8 @@ impl PodReferences {
 pub enum ContainerReferences {
     /// Something that must be there is not; the kubelet's words.
     Missing(String),
+    /// Something is no value for a variable, which is told when the container is to be made.
+    Invalid,
     /// All is there.
     Resolved(EnvironmentHash),
 }

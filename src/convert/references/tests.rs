@@ -106,6 +106,11 @@ fn what_is_missing_is_told_in_the_kubelets_words() {
         assert_eq!(missing.missing(&"c".into()), Some(message), "{container}");
     }
     let error = environment("envFrom: [{secretRef: {name: s}}]").expect_err("not UTF-8");
+    let pod = pod("containers: [{name: c, image: i, envFrom: [{secretRef: {name: s}}]}]");
+    let invalid = references(&pod, &node());
+    let made_before = EnvironmentKey::new([3; 32]).hash(&[]);
+    assert_eq!((invalid.missing(&"c".into()), invalid.is_stale(&"c".into(), Some(&made_before))), (None, true));
+    assert!(!invalid.has_changed(&"c".into(), Some(&made_before)));
     assert!(error.contains("key raw of Secret default/s") && !error.contains("hunter2"), "{error}");
 }
 

@@ -255,6 +255,22 @@ fn a_changed_environment() {
                     r.restarts_on_change();
                     r.lacks("a", "app");
                 },
+                "app is stale",
+            ),
+            (
+                "nor for what can not be a variable any more",
+                |r| {
+                    r.restarts_on_change();
+                    r.refers("a", "app", ContainerReferences::Invalid);
+                },
+                "app is stale",
+            ),
+            (
+                "what has gone says nothing of what was made without it",
+                |r| {
+                    r.container("app").environment = None;
+                    r.lacks("a", "app");
+                },
                 "",
             ),
             (
