@@ -2,9 +2,10 @@
 //!
 //! Nothing here is tried again by a timer: when an object appears the whole question is asked anew.
 
-use super::{Offer, Planner, PodAction, SyncInput, Target, WaitingReason, backoff};
+use super::{Offer, Planner, PodAction, StopReason, SyncInput, Target, WaitingReason, backoff};
 use crate::pod::{
-    Container, ContainerKind, ContainerName, Incarnation, ObservedPod, Pod, PodReferences, RestartPolicy,
+    Container, ContainerKind, ContainerName, ContainerStatus, Incarnation, ObservedPod, Pod, PodReferences,
+    RestartPolicy,
     hash::SpecHash,
     references::{ANNOTATION_RESTART_ON_CHANGE, VolumeState},
 };
@@ -74,23 +75,26 @@ fn stale(pod: &Pod, incarnation: &Incarnation, references: &PodReferences) -> BT
 }
 
 /// What was observed, with each container that the pod wants restarted for a change of its
-/// environment as one that was made from another spec; `None` if there is none. Only those that are
-/// kept running are restarted: what has run to its end is not run again.
+/// environment as one that was made from another spec; `None` if there is none. What has run to its end
+/// is not run again, unless it ended for that change, and what runs only once is left to it.
 pub(super) fn with_stale_edited(input: &SyncInput<'_>, pod: &Pod) -> Option<ObservedPod> {
     let annotations = pod.written.metadata.annotations.as_ref()?;
     if annotations.get(ANNOTATION_RESTART_ON_CHANGE).map(String::as_str) != Some("true") {
         return None;
     }
     let references = input.references.get(&pod.uid)?;
-    let kept_running = |c: &Container| match c.kind {
-        ContainerKind::Init => false,
-        ContainerKind::Sidecar => true,
-        ContainerKind::App => c.restart.policy == RestartPolicy::Always,
+    let for_change = |i: &ContainerStatus| {
+        input.endings.get(&i.id).is_some_and(|ending| ending.reason == StopReason::EnvironmentChanged)
+    };
+    let is_kept_running = |c: &Container, i: &ContainerStatus| match (c.kind, c.restart.policy) {
+        (ContainerKind::Init, _) | (ContainerKind::App, RestartPolicy::Never) => false,
+        (ContainerKind::Sidecar, _) | (ContainerKind::App, RestartPolicy::Always) => true,
+        (ContainerKind::App, RestartPolicy::OnFailure) => i.state.may_run() || for_change(i),
     };
     let mut observed = input.observed.clone();
     let mut any = false;
     for instance in observed.incarnations.iter_mut().filter(|i| i.uid == pod.uid).flat_map(|i| &mut i.containers) {
-        let wanted = pod.container(&instance.name).is_some_and(kept_running);
+        let wanted = pod.container(&instance.name).is_some_and(|c| is_kept_running(c, instance));
         if wanted && references.has_changed(&instance.name, instance.environment.as_ref()) {
             instance.hash = Some(SpecHash::superseded());
             any = true;

@@ -241,6 +241,34 @@ fn a_changed_environment() {
                  app waits: ContainerCreating",
             ),
             (
+                "restarts what still runs to its end",
+                |r| {
+                    r.restarts_on_change();
+                    r.restart_policy("OnFailure");
+                },
+                "StopContainer app app-0, 30s, EnvironmentChanged
+                 app is stale",
+            ),
+            (
+                "what was stopped for it has not run to its end, whatever it says",
+                |r| {
+                    r.restarts_on_change();
+                    r.restart_policy("OnFailure");
+                    r.ends("app-0", ago(1), StopReason::EnvironmentChanged);
+                    r.container("app").state = exited(0, 60, 1);
+                },
+                "CreateContainer a app #1 in a-sb0, no back-off
+                 app waits: ContainerCreating",
+            ),
+            (
+                "what runs only once is left to it",
+                |r| {
+                    r.restarts_on_change();
+                    r.restart_policy("Never");
+                },
+                "app is stale",
+            ),
+            (
                 "does not run again what has run",
                 |r| {
                     r.restarts_on_change();
