@@ -3,13 +3,11 @@
 use super::{ConvertError, NodeFacts, error::Subject};
 use crate::{
     engine::ImageDetails,
-    pod::{Container, Pod},
+    pod::{Container, Pod, hash::app_armor_annotation},
 };
 use bollard::models::HostConfig;
 use k8s_openapi::api::core::v1 as api;
 
-/// Deprecated form of `appArmorProfile`; the container's name follows.
-pub(super) const APP_ARMOR_ANNOTATION: &str = "container.apparmor.security.beta.kubernetes.io/";
 /// Type of a seccomp profile that is a file of the node.
 const LOCALHOST: &str = "Localhost";
 const NO_NEW_PRIVILEGES: &str = "no-new-privileges";
@@ -285,7 +283,7 @@ impl Effective {
                 }
             };
         }
-        let key = format!("{APP_ARMOR_ANNOTATION}{}", container.name);
+        let key = app_armor_annotation(container.name.as_str());
         let annotations = pod.written.metadata.annotations.as_ref();
         match annotations.and_then(|a| a.get(&key)).map(String::as_str) {
             None | Some("") => Ok(None),

@@ -124,12 +124,48 @@ const NOT_OF_THE_PROCESS: [&str; 9] = [
     "restartPolicyRules",
 ];
 
-/// Hash of what a container's running process depends on: itself, and the resources of its pod as a
-/// whole, if it has any.
-pub fn container_hash(written: &api::Container, of_pod: Option<&api::ResourceRequirements>) -> SpecHash {
+/// Deprecated form of `appArmorProfile`; the container's name follows.
+pub const ANNOTATION_APP_ARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
+
+/// The annotation that names a container's AppArmor profile.
+pub fn app_armor_annotation(container: &str) -> String {
+    format!("{ANNOTATION_APP_ARMOR}{container}")
+}
+
+/// What of its pod a container's process depends on, beside the sandbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OfPod<'a> {
+    /// `spec.resources`.
+    pub resources: Option<&'a api::ResourceRequirements>,
+    /// The annotation that names its AppArmor profile, where no field does.
+    pub app_armor: Option<&'a str>,
+}
+
+impl<'a> OfPod<'a> {
+    /// What counts for this container of a pod.
+    pub fn of(written: &'a api::Pod, container: &api::Container) -> Self {
+        let spec = written.spec.as_ref();
+        let of_pod = spec.and_then(|s| s.security_context.as_ref()?.app_armor_profile.as_ref());
+        let own = container.security_context.as_ref().and_then(|c| c.app_armor_profile.as_ref());
+        let annotation = || written.metadata.annotations.as_ref()?.get(&app_armor_annotation(&container.name));
+        Self {
+            resources: spec.and_then(|s| s.resources.as_ref()),
+            app_armor: if own.or(of_pod).is_none() { annotation().map(String::as_str) } else { None },
+        }
+    }
+}
+
+/// Hash of what a container's running process depends on: itself, and what it has from its pod, if that
+/// says anything.
+pub fn container_hash(written: &api::Container, of_pod: OfPod<'_>) -> SpecHash {
     let mut core = container_core(written);
-    if let (Value::Object(map), Some(of_pod)) = (&mut core, of_pod) {
-        map.insert("podResources".into(), canonical(of_pod));
+    if let Value::Object(map) = &mut core {
+        if let Some(resources) = of_pod.resources {
+            map.insert("podResources".into(), canonical(resources));
+        }
+        if let Some(profile) = of_pod.app_armor {
+            map.insert("appArmorAnnotation".into(), json!(profile));
+        }
     }
     SpecHash::of(&core)
 }
@@ -242,4 +278,30 @@ pub fn config_hash(written: &api::Pod) -> String {
         }
     }
     digest(&["kubelet-lite/config-hash/v1", &value.to_string()])[..32].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_annotation_of_a_profile_counts_where_no_field_does() {
+        let hash = |annotations: &str, pod: &str, context: &str| {
+            let yaml = format!(
+                "{{metadata: {{annotations: {{{annotations}}}}}, spec: {{securityContext: {{{pod}}}, \
+                 containers: [{{name: c, image: i, securityContext: {{{context}}}}}]}}}}"
+            );
+            let pod: api::Pod = serde_yaml::from_str(&yaml).unwrap();
+            let container = &pod.spec.as_ref().unwrap().containers[0];
+            container_hash(container, OfPod::of(&pod, container))
+        };
+        let of = |name: &str, value: &str| format!("{ANNOTATION_APP_ARMOR}{name}: {value}");
+        let none = hash("", "", "");
+        assert_eq!(none, hash(&of("other", "unconfined"), "", ""));
+        assert_ne!(none, hash(&of("c", "unconfined"), "", ""));
+        assert_ne!(hash(&of("c", "localhost/a"), "", ""), hash(&of("c", "localhost/b"), "", ""));
+        let field = "appArmorProfile: {type: Unconfined}";
+        assert_eq!(none, hash(&of("c", "unconfined"), field, ""));
+        assert_eq!(hash("", "", field), hash(&of("c", "unconfined"), "", field));
+    }
 }

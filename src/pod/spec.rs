@@ -2,7 +2,7 @@
 
 use super::{
     ContainerName, ImageRef, PodKey, PodUid, ProbeKind, defaults,
-    hash::{self, SpecHash},
+    hash::{self, OfPod, SpecHash},
     restart::{Restart, RestartPolicy},
     standing::{self, Standing},
 };
@@ -203,7 +203,7 @@ impl Pod {
         let restart_policy = RestartPolicy::parse("spec.restartPolicy", policy)?;
         let volumes = spec.volumes.iter().flatten().map(ImageVolume::of).filter_map(Result::transpose);
         let volumes: Vec<ImageVolume> = volumes.collect::<Result<_, _>>()?;
-        let parts = PodParts { written: written_spec, restart_policy, image_volumes: &volumes };
+        let parts = PodParts { written: &written, restart_policy, image_volumes: &volumes };
         let mut containers = Vec::new();
         let written_init = written_spec.init_containers.iter().flatten();
         let init = spec.init_containers.take().into_iter().flatten();
@@ -267,7 +267,7 @@ impl Pod {
 /// What a container takes from its pod.
 #[derive(Clone, Copy)]
 struct PodParts<'a> {
-    written: &'a api::PodSpec,
+    written: &'a api::Pod,
     restart_policy: RestartPolicy,
     image_volumes: &'a [ImageVolume],
 }
@@ -308,7 +308,8 @@ impl Container {
         let mut spec = api::PodSpec { containers: vec![written.clone()], ..Default::default() };
         defaults::apply(&mut spec);
         let defaulted = spec.containers.first().unwrap_or(written).clone();
-        let parts = PodParts { written: &spec, restart_policy: RestartPolicy::Never, image_volumes: &[] };
+        let pod = api::Pod { spec: Some(spec), ..Default::default() };
+        let parts = PodParts { written: &pod, restart_policy: RestartPolicy::Never, image_volumes: &[] };
         Self::resolve(kind, written, defaulted, parts)
     }
 
@@ -334,7 +335,7 @@ impl Container {
             )?,
             image_volumes,
             restart: Restart::resolve(kind, &defaulted, pod.restart_policy)?,
-            hash: hash::container_hash(written, pod.written.resources.as_ref()),
+            hash: hash::container_hash(written, OfPod::of(pod.written, written)),
             api: Arc::new(defaulted),
         })
     }

@@ -3,14 +3,16 @@
 use super::{given, names, spec};
 use crate::{
     manifest::{findings::Findings, path::Path},
-    pod::standing::{self, ANNOTATION_BACKOFF_LIMIT, ANNOTATION_START_AFTER},
+    pod::{
+        hash::ANNOTATION_APP_ARMOR,
+        standing::{self, ANNOTATION_BACKOFF_LIMIT, ANNOTATION_START_AFTER},
+    },
 };
 use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
 
 /// Keys and values of all annotations of an object may have this many bytes.
 const MAX_ANNOTATIONS: usize = 256 << 10;
-const APPARMOR: &str = "container.apparmor.security.beta.kubernetes.io/";
 const SECCOMP_POD: &str = "seccomp.security.alpha.kubernetes.io/pod";
 const SECCOMP_CONTAINER: &str = "container.seccomp.security.alpha.kubernetes.io/";
 
@@ -99,7 +101,7 @@ pub fn pod_annotations(metadata: &ObjectMeta, spec: &api::PodSpec, path: &Path, 
     let annotations = path.field("annotations");
     for (key, value) in metadata.annotations.iter().flatten() {
         let path = annotations.key(key);
-        if let Some(container) = key.strip_prefix(APPARMOR) {
+        if let Some(container) = key.strip_prefix(ANNOTATION_APP_ARMOR) {
             if !spec::all_containers(spec).any(|c| c.name == container) {
                 let known = spec::all_containers(spec).map(|c| c.name.as_str());
                 f.not_found(&path, container, "container", known).at_key(&path);

@@ -45,6 +45,7 @@ pub fn pod(pod: &api::Pod, path: &Path, findings: &mut Findings) {
     metadata::metadata(&pod.metadata, &metadata_path, findings);
     metadata::pod_annotations(&pod.metadata, &spec, &metadata_path, findings);
     spec::spec(&spec, Role::Pod, &spec_path, findings);
+    security::app_armor_annotations(&pod.metadata, &spec, &metadata_path, &spec_path, findings);
     cluster::pod(&pod.metadata, &spec, &metadata_path, &spec_path, findings);
     warnings::pod(&pod.metadata, pod.spec.as_ref(), &spec, &metadata_path, &spec_path, findings);
 }

@@ -1,8 +1,11 @@
 //! Security contexts of pods and containers, and what contradicts itself in them.
 
 use super::{names, spec::PodFacts};
-use crate::manifest::{findings::Findings, path::Path};
-use k8s_openapi::api::core::v1 as api;
+use crate::{
+    manifest::{findings::Findings, path::Path},
+    pod::hash::app_armor_annotation,
+};
+use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::HashMap;
 
 const PROFILES: &[&str] = &["Localhost", "RuntimeDefault", "Unconfined"];
@@ -131,6 +134,49 @@ fn app_armor(profile: Option<&api::AppArmorProfile>, path: &Path, f: &mut Findin
         }
         if name.len() > 4095 {
             f.error("too-long", &field, "a profile's name may have 4095 characters");
+        }
+    }
+}
+
+/// The annotations that AppArmor profiles once were, against the fields that replaced them: the API refuses what
+/// says two things (`validateAppArmorAnnotationsAndFieldsMatchOnCreate`).
+pub fn app_armor_annotations(
+    metadata: &ObjectMeta,
+    spec: &api::PodSpec,
+    metadata_path: &Path,
+    path: &Path,
+    f: &mut Findings,
+) {
+    let annotations = metadata_path.field("annotations");
+    let of_pod = spec.security_context.as_ref().and_then(|c| c.app_armor_profile.as_ref());
+    let pod_path = path.field("securityContext");
+    let init = spec.init_containers.as_deref().unwrap_or_default();
+    for (list, containers) in [("initContainers", init), ("containers", &spec.containers[..])] {
+        let list = path.field(list);
+        for (index, container) in containers.iter().enumerate() {
+            let own = container.security_context.as_ref().and_then(|c| c.app_armor_profile.as_ref());
+            let key = app_armor_annotation(&container.name);
+            let annotation = metadata.annotations.as_ref().and_then(|all| all.get(&key));
+            let (Some(profile), Some(annotation)) = (own.or(of_pod), annotation) else { continue };
+            let local = annotation.strip_prefix("localhost/");
+            let same_type = match profile.type_.as_str() {
+                "RuntimeDefault" => annotation == "runtime/default",
+                "Unconfined" => annotation == "unconfined",
+                "Localhost" => local.is_some(),
+                // Told where it stands.
+                _ => continue,
+            };
+            let (field, what) = match same_type {
+                true if profile.type_ != "Localhost" || profile.localhost_profile.as_deref() == local => continue,
+                true => ("localhostProfile", "apparmor profile in annotation and field must match"),
+                false => ("type", "apparmor type in annotation and field must match"),
+            };
+            let own_path = list.index(index);
+            let own_path = own_path.field("securityContext");
+            let context = if own.is_some() { &own_path } else { &pod_path };
+            let profile_path = context.field("appArmorProfile");
+            let finding = f.forbidden(&profile_path.field(field), what).suggest("remove the annotation");
+            finding.related_path(&annotations.key(&key), "the annotation");
         }
     }
 }

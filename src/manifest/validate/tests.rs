@@ -38,3 +38,33 @@ fn root_is_forbidden_by_what_is_nearest_to_each_container() {
         assert_eq!(found(&manifest(pod, init, app), &["invalid"]), expected, "{pod}; {init}; {app}");
     }
 }
+
+#[test]
+fn an_app_armor_annotation_says_what_the_field_says() {
+    let manifest = |annotation: &str, pod: &str, app: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  \
+             annotations: {{container.apparmor.security.beta.kubernetes.io/c: {annotation}}}\nspec:\n  \
+             securityContext: {{{pod}}}\n  \
+             containers: [{{name: other, image: 'i:1'}}, {{name: c, image: 'i:1', securityContext: {{{app}}}}}]\n"
+        )
+    };
+    const POD: &str = "spec.securityContext.appArmorProfile";
+    const APP: &str = "spec.containers[1].securityContext.appArmorProfile";
+    let local = "appArmorProfile: {type: Localhost, localhostProfile: web}";
+    let unconfined = "appArmorProfile: {type: Unconfined}";
+    for (annotation, pod, app, expected) in [
+        ("localhost/web", "", "", None),
+        ("localhost/web", "", local, None),
+        ("localhost/web", local, "", None),
+        ("unconfined", local, unconfined, None),
+        ("runtime/default", "appArmorProfile: {type: RuntimeDefault}", "", None),
+        ("localhost/other", local, "", Some((POD, "localhostProfile"))),
+        ("runtime/default", "", local, Some((APP, "type"))),
+        ("localhost/web", local, unconfined, Some((APP, "type"))),
+        ("''", unconfined, "", Some((POD, "type"))),
+    ] {
+        let expected: Vec<String> = expected.iter().map(|(at, field)| format!("forbidden {at}.{field}")).collect();
+        assert_eq!(found(&manifest(annotation, pod, app), &["forbidden"]), expected, "{annotation}; {pod}; {app}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Objects that make pods: their template is judged as a pod's spec is, and the few fields around it.
 
-use super::{Role, affinity, cluster, config, given, metadata, spec, warnings};
+use super::{Role, affinity, cluster, config, given, metadata, security, spec, warnings};
 use crate::manifest::{Workload, findings::Findings, path::Path, workloads};
 use k8s_openapi::{
     api::{batch::v1 as batch, core::v1 as api},
@@ -178,6 +178,7 @@ fn judge_template(template: Option<&api::PodTemplateSpec>, restart: &[&str], pat
     metadata::template_metadata(metadata, &metadata_path, f);
     metadata::pod_annotations(metadata, &spec, &metadata_path, f);
     spec::spec(&spec, Role::Template, &spec_path, f);
+    security::app_armor_annotations(metadata, &spec, &metadata_path, &spec_path, f);
     let policy = spec.restart_policy.as_deref().unwrap_or_default();
     let known = ["Always", "OnFailure", "Never"];
     if written.is_some_and(|s| given(s.restart_policy.as_ref()).is_none()) && !restart.contains(&"Always") {
