@@ -104,6 +104,10 @@ pub const CODES: &[Code] = &[
     warning("secret-in-env", "Environment variables leak into child processes and crash reports; a file is safer."),
     warning("duplicate-env", "The same variable twice in one container; the last wins."),
     warning("unknown-code", "The annotation or flag that silences warnings names a code that does not exist."),
+    warning(
+        "annotation-ignored",
+        "An annotation `kubelet-lite.io/…` does not exist, says what it can not, or stands where it is not read.",
+    ),
     // Several files.
     error(
         "duplicate-pod",

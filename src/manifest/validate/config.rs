@@ -1,6 +1,6 @@
 //! ConfigMaps, Secrets and PersistentVolumeClaims.
 
-use super::{metadata, names};
+use super::{annotations, annotations::Bearer, metadata, names};
 use crate::{
     manifest::{findings::Findings, path::Path},
     pod::quantity::Quantity,
@@ -14,6 +14,7 @@ const MAX_DATA: usize = 1 << 20;
 /// Judges a ConfigMap.
 pub fn config_map(config_map: &api::ConfigMap, path: &Path, f: &mut Findings) {
     metadata::metadata(&config_map.metadata, &path.field("metadata"), f);
+    annotations::own(&config_map.metadata, Bearer::Other, &path.field("metadata"), f);
     let (data, binary) = (path.field("data"), path.field("binaryData"));
     let mut size = 0;
     for (key, value) in config_map.data.iter().flatten() {
@@ -35,6 +36,7 @@ pub fn config_map(config_map: &api::ConfigMap, path: &Path, f: &mut Findings) {
 /// Judges a Secret. No value is ever shown.
 pub fn secret(secret: &api::Secret, path: &Path, f: &mut Findings) {
     metadata::metadata(&secret.metadata, &path.field("metadata"), f);
+    annotations::own(&secret.metadata, Bearer::Other, &path.field("metadata"), f);
     let (data, text) = (path.field("data"), path.field("stringData"));
     let mut values: BTreeMap<&str, &[u8]> = BTreeMap::new();
     for (key, ByteString(value)) in secret.data.iter().flatten() {
@@ -109,6 +111,7 @@ fn data_key(key: &str, secret: bool, path: &Path, f: &mut Findings) {
 /// Judges a PersistentVolumeClaim.
 pub fn claim(claim: &api::PersistentVolumeClaim, path: &Path, f: &mut Findings) {
     metadata::metadata(&claim.metadata, &path.field("metadata"), f);
+    annotations::own(&claim.metadata, Bearer::Other, &path.field("metadata"), f);
     claim_spec(claim.spec.as_ref(), &path.field("spec"), f);
     if f.options().report_unsupported
         && let Some(spec) = &claim.spec

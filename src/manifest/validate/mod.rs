@@ -5,6 +5,7 @@
 //! duplicate, forbidden, not found, too long.
 
 mod affinity;
+mod annotations;
 mod cluster;
 mod config;
 mod containers;
@@ -28,6 +29,7 @@ pub use config::{claim, config_map, secret};
 pub use workloads::workload;
 
 use super::{findings::Findings, path::Path};
+use annotations::Bearer;
 use k8s_openapi::api::core::v1 as api;
 
 /// Whether a pod spec is a Pod's or a template's: the API allows templates a little more.
@@ -44,6 +46,7 @@ pub fn pod(pod: &api::Pod, path: &Path, findings: &mut Findings) {
     let spec = spec::with_defaults(pod.spec.as_ref());
     metadata::metadata(&pod.metadata, &metadata_path, findings);
     metadata::pod_annotations(&pod.metadata, &spec, &metadata_path, findings);
+    annotations::own(&pod.metadata, Bearer::Pod, &metadata_path, findings);
     spec::spec(&spec, Role::Pod, &spec_path, findings);
     security::app_armor_annotations(&pod.metadata, &spec, &metadata_path, &spec_path, findings);
     cluster::pod(&pod.metadata, &spec, &metadata_path, &spec_path, findings);

@@ -1,6 +1,8 @@
 //! Objects that make pods: their template is judged as a pod's spec is, and the few fields around it.
 
-use super::{Role, affinity, cluster, config, given, metadata, security, spec, warnings};
+use super::{
+    Role, affinity, annotations, annotations::Bearer, cluster, config, given, metadata, security, spec, warnings,
+};
 use crate::manifest::{Workload, findings::Findings, path::Path, workloads};
 use k8s_openapi::{
     api::{batch::v1 as batch, core::v1 as api},
@@ -13,8 +15,10 @@ pub fn workload(workload: &Workload, path: &Path, f: &mut Findings) {
     let spec = path.field("spec");
     on_one_node(workload, &spec, f);
     let template = spec.field("template");
-    let metadata_of =
-        |metadata: &ObjectMeta, f: &mut Findings| metadata::metadata(metadata, &path.field("metadata"), f);
+    let metadata_of = |metadata: &ObjectMeta, f: &mut Findings| {
+        metadata::metadata(metadata, &path.field("metadata"), f);
+        annotations::own(metadata, Bearer::Workload, &path.field("metadata"), f);
+    };
     match workload {
         Workload::DaemonSet(set) => {
             metadata_of(&set.metadata, f);
@@ -47,6 +51,7 @@ pub fn workload(workload: &Workload, path: &Path, f: &mut Findings) {
             for (index, claim) in claims.iter().enumerate() {
                 let path = all.index(index);
                 metadata::metadata(&claim.metadata, &path.field("metadata"), f);
+                annotations::own(&claim.metadata, Bearer::Other, &path.field("metadata"), f);
                 config::claim_spec(claim.spec.as_ref(), &path.field("spec"), f);
             }
             let with_claims = found.map(|s| with_claims(&s.template, claims));
@@ -177,6 +182,8 @@ fn judge_template(template: Option<&api::PodTemplateSpec>, restart: &[&str], pat
     let spec = spec::with_defaults(written);
     metadata::template_metadata(metadata, &metadata_path, f);
     metadata::pod_annotations(metadata, &spec, &metadata_path, f);
+    let bearer = if restart.contains(&"Always") { Bearer::Template } else { Bearer::JobTemplate };
+    annotations::own(metadata, bearer, &metadata_path, f);
     spec::spec(&spec, Role::Template, &spec_path, f);
     security::app_armor_annotations(metadata, &spec, &metadata_path, &spec_path, f);
     let policy = spec.restart_policy.as_deref().unwrap_or_default();
