@@ -89,6 +89,8 @@ pub struct ManifestSet {
     pub held: Held,
     /// Shares of DaemonSets that are for other nodes, and why.
     pub elsewhere: BTreeMap<PodKey, NodeMismatch>,
+    /// Pods that workloads ask for none of (`replicas: 0`).
+    pub none: BTreeSet<PodKey>,
     /// Findings about the files together: clashes of names, too many pods.
     pub diagnostics: Vec<Diagnostic>,
 }

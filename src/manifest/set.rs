@@ -41,6 +41,7 @@ enum Content {
 #[derive(Debug, Default)]
 struct Good {
     pods: Vec<Arc<Pod>>,
+    none: Vec<PodKey>,
     objects: Vec<(ObjectId, Arc<Declared>)>,
 }
 
@@ -112,6 +113,7 @@ impl Resolver {
                         Err(mismatch) => drop(set.elsewhere.insert(pod.key.clone(), mismatch)),
                     }
                 }
+                set.none.extend(good.none.iter().cloned());
                 good.objects.iter().for_each(|(id, object)| objects.insert(id.clone(), object.clone()));
                 continue;
             }
@@ -229,7 +231,12 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
             }
         }
     }
-    if diagnostics.is_empty() { Content::Good(Good { pods, objects: found }) } else { Content::Impossible(diagnostics) }
+    let none = objects.iter().filter_map(workloads::asked_for_none).filter_map(|made| Pod::key_of(&made, node));
+    if diagnostics.is_empty() {
+        Content::Good(Good { pods, none: none.collect(), objects: found })
+    } else {
+        Content::Impossible(diagnostics)
+    }
 }
 
 /// Who had what before this snapshot.

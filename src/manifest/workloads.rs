@@ -118,6 +118,22 @@ pub fn replicas(workload: &Workload) -> i32 {
     written.unwrap_or(1)
 }
 
+/// The name and namespace of the pod that an object would make if it did not ask for none (`replicas: 0`). A Job
+/// that is suspended is still to come.
+pub fn asked_for_none(object: &Object) -> Option<ObjectMeta> {
+    let Object::Workload { workload, .. } = object else { return None };
+    let suspended = match workload {
+        Workload::Job(job) => job.spec.as_ref().is_some_and(|spec| spec.suspend == Some(true)),
+        Workload::CronJob(_) => true,
+        _ => false,
+    };
+    if suspended || replicas(workload) != 0 {
+        return None;
+    }
+    let Workload::StatefulSet(set) = workload else { return Some(workload.metadata().clone()) };
+    Some(ObjectMeta { name: Some(stateful_name(set)), ..set.metadata.clone() })
+}
+
 /// The pod template.
 pub fn template(workload: &Workload) -> Option<&api::PodTemplateSpec> {
     Some(match workload {

@@ -6,7 +6,7 @@ use super::{
     restart::{Restart, RestartPolicy},
     standing::{self, Standing},
 };
-use k8s_openapi::api::core::v1 as api;
+use k8s_openapi::{api::core::v1 as api, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
@@ -175,17 +175,20 @@ impl Pod {
     ) -> Result<Self, ResolveError> {
         let written = written.into();
         let spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
-        let name = written.metadata.name.as_deref().filter(|n| !n.is_empty());
-        let name = name.ok_or(ResolveError::Missing("metadata.name"))?;
-        let namespace = written.metadata.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default");
+        let (namespace, name) = names(&written.metadata).ok_or(ResolveError::Missing("metadata.name"))?;
         let uid = match written.metadata.uid.as_deref().filter(|u| !u.is_empty()) {
             Some(uid) => uid.to_owned(),
             // Another template is another Job.
             None if standing::is_controlled_by(&written, "Job") => hash::whole_uid(&node.name, namespace, name, spec),
             None => hash::derived_uid(&node.name, namespace, name, spec),
         };
-        let key = PodKey::new(namespace, format!("{name}-{}", node.name.to_lowercase()));
+        let key = key(namespace, name, node);
         Self::resolve(written, source, key, PodUid::new(uid))
+    }
+
+    /// The key that a pod with this metadata has on a node; `None` without a name.
+    pub fn key_of(metadata: &ObjectMeta, node: &Node) -> Option<PodKey> {
+        names(metadata).map(|(namespace, name)| key(namespace, name, node))
     }
 
     /// Resolves a manifest whose identity is known, as read back from labels.
@@ -262,6 +265,16 @@ impl Pod {
         annotations.insert(ANNOTATION_CONFIG_SOURCE.into(), "file".into());
         annotations
     }
+}
+
+/// Namespace and name as written.
+fn names(metadata: &ObjectMeta) -> Option<(&str, &str)> {
+    let name = metadata.name.as_deref().filter(|n| !n.is_empty())?;
+    Some((metadata.namespace.as_deref().filter(|n| !n.is_empty()).unwrap_or("default"), name))
+}
+
+fn key(namespace: &str, name: &str, node: &Node) -> PodKey {
+    PodKey::new(namespace, format!("{name}-{}", node.name.to_lowercase()))
 }
 
 /// What a container takes from its pod.

@@ -62,7 +62,7 @@ fn at(snapshot: &Snapshot, pod: &Pod, field: &str) -> String {
 /// Pods that others start after, and no file declares.
 pub fn missing_pods(set: &ManifestSet, snapshot: &Snapshot) -> Vec<Diagnostic> {
     let pods = set.pods.values().flat_map(|pod| pod.standing.start_after.iter().map(move |other| (pod, other)));
-    let missing = pods.filter(|(_, other)| !set.pods.contains_key(*other));
+    let missing = pods.filter(|(_, other)| !set.pods.contains_key(*other) && !set.none.contains(*other));
     let told = missing.map(|(pod, other)| {
         let message = format!("pod {other} is declared by no file; pod {} starts when it is ready", pod.key);
         let diagnostic = Diagnostic::warning("missing-reference", &pod.source.path, message);

@@ -470,3 +470,22 @@ fn circles_are_found() {
     assert_eq!(told, [(code, Some(0), &*a), (code, Some(1), &*b), (code, Some(2), &*c)]);
     assert_eq!(set.pods.len(), 5, "those that run go on");
 }
+
+#[test]
+fn a_workload_that_asks_for_none_is_known() {
+    let text = "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: d, namespace: shop}\nspec:\n  replicas: 0\n  \
+                selector: {matchLabels: {a: b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      \
+                containers: [{name: c, image: i:1}]\n";
+    let resolved = |text: &str| {
+        let parsed = parse_file(Path::new("/m/d.yaml"), text.as_bytes(), &ParseOptions::default());
+        let objects = Some(Arc::new(parsed.objects));
+        let file = ManifestFile { last_good: objects.clone(), objects, diagnostics: Vec::new() };
+        let files = [(PathBuf::from("/m/d.yaml"), file)].into();
+        let snapshot = Snapshot { state: DirectoryState::Read, files, ..Snapshot::default() };
+        let set = resolve(&snapshot, &ManifestSet::default(), &BTreeMap::new(), &node(), 110);
+        (set.pods.into_keys().collect::<Vec<_>>(), set.none.into_iter().collect::<Vec<_>>())
+    };
+    let key = || vec![PodKey::new("shop", format!("d-0-{NODE}"))];
+    assert_eq!(resolved(text), (Vec::new(), key()));
+    assert_eq!(resolved(&text.replace("replicas: 0", "replicas: 1")), (key(), Vec::new()));
+}

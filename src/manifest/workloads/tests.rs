@@ -39,8 +39,13 @@ fn the_pod_of_each_kind() {
 #[test]
 fn how_many() {
     let count = |kind: &str, spec: Value, policy| {
-        let object = object(kind, &with_template(spec, policy));
+        let object = object(kind, &with_template(spec.clone(), policy));
         let Object::Workload { workload, .. } = &object else { panic!("a workload") };
+        assert_eq!(
+            asked_for_none(&object).is_some(),
+            pod_of(&object).is_none() && spec.get("suspend").is_none(),
+            "{kind} {spec}"
+        );
         (replicas(workload), pod_of(&object).is_some())
     };
     for kind in ["Deployment", "ReplicaSet", "StatefulSet"] {

@@ -4,8 +4,9 @@
 use super::{Handle, PodManager, wish};
 use crate::{
     engine::{Engine, EngineState},
+    manifest::ManifestSet,
     plan::Hold,
-    pod::{ManifestSource, Pod, PodKey, PodUid, taken_ports},
+    pod::{ManifestSource, NodeRules, Pod, PodKey, PodUid, taken_ports},
     worker::Wish,
 };
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
@@ -16,7 +17,9 @@ impl<E: Engine> PodManager<E> {
         let wish = wish(&self.set, key, runs_from);
         let Wish::Run(pod) = &wish else { return wish };
         let others = pod.standing.start_after.iter();
-        let after: BTreeSet<PodKey> = others.filter(|other| !self.is_up(other)).cloned().collect();
+        let rules = &self.shared.policy.node;
+        let is_awaited = |key: &&PodKey| is_of_node(&self.set, rules, key) || self.runs(key);
+        let after: BTreeSet<PodKey> = others.filter(is_awaited).filter(|other| !self.is_up(other)).cloned().collect();
         let hold = Hold { after, port: self.taken_ports.get(key).cloned(), uid: self.other_with(&pod.uid, key) };
         if hold.is_none() { wish } else { Wish::RunHeld(pod.clone(), hold) }
     }
@@ -35,6 +38,12 @@ impl<E: Engine> PodManager<E> {
             let summary = handle.summary.borrow();
             summary.ready || summary.picture.as_ref().is_some_and(|p| p.0.has_succeeded())
         })
+    }
+
+    /// Whether anything of this pod may run.
+    fn runs(&self, key: &PodKey) -> bool {
+        let picture = self.workers.get(key).and_then(|handle| handle.summary.borrow().picture.clone());
+        picture.is_some_and(|seen| seen.0.sandboxes.iter().any(|sandbox| sandbox.state.may_run()))
     }
 
     /// Finds out which pods can not have their host ports: those that run have theirs, then the more
@@ -79,6 +88,43 @@ impl<E: Engine> PodManager<E> {
         for key in keys {
             let wish = self.wish(&key, None);
             self.grant(&key, wish);
+        }
+    }
+}
+
+/// Whether a pod is to run on this node, as far as anybody knows: one that is for other nodes, or that its
+/// workload asks for none of, is not waited for, so that the same files do for every node.
+fn is_of_node(set: &ManifestSet, rules: &NodeRules, key: &PodKey) -> bool {
+    match set.pods.get(key) {
+        Some(pod) => rules.admits(&pod.spec).is_ok(),
+        None => !set.elsewhere.contains_key(key) && !set.none.contains(key),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pod::{Node, NodeMismatch};
+
+    #[test]
+    fn what_is_not_of_this_node_is_not_waited_for() {
+        let source = ManifestSource { path: "/m/x.yaml".into(), document: 0 };
+        let pod = |name: &str, more: &str| {
+            let yaml = format!("{{metadata: {{name: {name}}}, spec: {{containers: [{{name: c, image: i}}], {more}}}}}");
+            let written: k8s_openapi::api::core::v1::Pod = serde_yaml::from_str(&yaml).unwrap();
+            let pod = Pod::from_manifest(written, source.clone(), &Node { name: "n".into() }).unwrap();
+            (pod.key.clone(), Arc::new(pod))
+        };
+        let key = |name: &str| PodKey::new("default", format!("{name}-n"));
+        let mismatch = NodeMismatch { reason: "NodeAffinity", message: "no".into() };
+        let set = ManifestSet {
+            pods: [pod("here", ""), pod("away", "nodeSelector: {disk: ssd}")].into(),
+            elsewhere: [(key("share"), mismatch)].into(),
+            none: [key("zero")].into(),
+            ..ManifestSet::default()
+        };
+        for (name, awaited) in [("here", true), ("unknown", true), ("away", false), ("share", false), ("zero", false)] {
+            assert_eq!(is_of_node(&set, &NodeRules::default(), &key(name)), awaited, "{name}");
         }
     }
 }
