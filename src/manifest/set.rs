@@ -212,7 +212,7 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
     for made in objects.iter().filter_map(workloads::pod_of) {
         let document = made.document;
         let source = ManifestSource { path: path.to_owned(), document };
-        match Pod::from_manifest(made.pod, source, node) {
+        match Pod::from_made(made.pod, made.identity.as_deref(), source, node) {
             Ok(pod) => {
                 let taken =
                     claims(&pod).find_map(|claim| claimed.get(&claim).map(|first: &usize| (claim.words(), *first)));

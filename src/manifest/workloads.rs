@@ -32,13 +32,16 @@ pub struct MadePod {
     pub document: usize,
     /// The pod.
     pub pod: Arc<api::Pod>,
+    /// What its uid is made from, where that is not its spec: what may change in a workload whose every other
+    /// template is another pod is left out.
+    pub identity: Option<Box<api::PodSpec>>,
 }
 
 /// The pod of an object, if it has one that should run.
 pub fn pod_of(object: &Object) -> Option<MadePod> {
     let (document, workload) = match object {
         Object::Pod { document, pod } => {
-            return Some(MadePod { document: *document, pod: pod.clone() });
+            return Some(MadePod { document: *document, pod: pod.clone(), identity: None });
         }
         Object::Config { .. } => return None,
         Object::Workload { document, workload } => (*document, workload),
@@ -49,6 +52,7 @@ pub fn pod_of(object: &Object) -> Option<MadePod> {
     }
     let metadata = workload.metadata();
     let mut pod = from_template(workload, template);
+    let mut identity = None;
     let spec = pod.spec.get_or_insert_default();
     match workload {
         Workload::DaemonSet(_) => tolerate(spec),
@@ -67,13 +71,13 @@ pub fn pod_of(object: &Object) -> Option<MadePod> {
             label(&mut pod, "apps.kubernetes.io/pod-index", &ordinal.to_string());
             pod.metadata.name = Some(name);
         }
-        Workload::Job(job) => as_job(&mut pod, metadata, job.spec.as_ref()?),
+        Workload::Job(job) => identity = as_job(&mut pod, metadata, job.spec.as_ref()?),
         Workload::Deployment(_)
         | Workload::ReplicaSet(_)
         | Workload::ReplicationController(_)
         | Workload::CronJob(_) => {}
     }
-    Some(MadePod { document, pod: Arc::new(pod) })
+    Some(MadePod { document, pod: Arc::new(pod), identity })
 }
 
 /// What an object declares for pods to refer to, with its index in the file: itself, or the claims that a
@@ -246,8 +250,9 @@ fn mount_claim(spec: &mut api::PodSpec, template: &str, pod: &str) {
 }
 
 /// What the controller of Jobs does to its pods. A failed pod of policy `Never` is not replaced by another
-/// one: its failed containers run again, as many times.
-fn as_job(pod: &mut api::Pod, metadata: &ObjectMeta, job: &batch::JobSpec) {
+/// one: its failed containers run again, as many times. Returns the spec without the Job's own deadline, if it has
+/// one: an edit of that is the same Job.
+fn as_job(pod: &mut api::Pod, metadata: &ObjectMeta, job: &batch::JobSpec) -> Option<Box<api::PodSpec>> {
     let name = metadata.name.clone().unwrap_or_default();
     for key in ["batch.kubernetes.io/job-name", "job-name"] {
         label(pod, key, &name);
@@ -259,9 +264,8 @@ fn as_job(pod: &mut api::Pod, metadata: &ObjectMeta, job: &batch::JobSpec) {
     if is_indexed {
         annotations.insert("batch.kubernetes.io/job-completion-index".to_owned(), "0".to_owned());
     }
-    let Some(spec) = &mut pod.spec else { return };
+    let spec = pod.spec.as_mut()?;
     spec.restart_policy = Some("OnFailure".into());
-    spec.active_deadline_seconds = job.active_deadline_seconds.into_iter().chain(spec.active_deadline_seconds).min();
     for container in spec.init_containers.iter_mut().flatten().chain(&mut spec.containers).filter(|_| is_indexed) {
         let env = container.env.get_or_insert_default();
         if !env.iter().any(|var| var.name == "JOB_COMPLETION_INDEX") {
@@ -272,6 +276,10 @@ fn as_job(pod: &mut api::Pod, metadata: &ObjectMeta, job: &batch::JobSpec) {
             });
         }
     }
+    let deadline = job.active_deadline_seconds?;
+    let template = spec.clone();
+    spec.active_deadline_seconds = template.active_deadline_seconds.into_iter().chain([deadline]).min();
+    Some(Box::new(template))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! `activeDeadlineSeconds`: how long a pod may take, from its first sandbox to the end of its containers.
 
-use super::Planner;
+use super::{Planner, StopReason};
 use crate::{
-    pod::{ContainerState, Incarnation, Pod},
+    pod::{ContainerState, ContainerStatus, Incarnation, Pod},
     time::Timestamp,
 };
 use std::time::Duration;
@@ -11,6 +11,13 @@ impl Planner<'_> {
     /// Whether the pod has outlived its deadline; until then the plan is to be made anew when it passes.
     /// `done` says whether all containers are done for good.
     pub(super) fn deadline_exceeded(&mut self, pod: &Pod, incarnation: &Incarnation, done: bool) -> bool {
+        let ended_for_it = |c: &ContainerStatus| {
+            self.input.endings.get(&c.id).is_some_and(|ending| ending.reason == StopReason::DeadlineExceeded)
+        };
+        if pod.standing.is_job && incarnation.containers.iter().any(ended_for_it) {
+            // A Job has failed then, whatever its deadline is now; a pod goes on with a later one.
+            return true;
+        }
         let Some(deadline) = deadline(pod, incarnation) else { return false };
         if self.input.now < deadline {
             if !done {
@@ -18,12 +25,12 @@ impl Planner<'_> {
             }
             return false;
         }
-        // What was done in time has met its deadline; what was ended for it may look as if it had
-        // completed, but ended too late.
-        let late = incarnation.containers.iter().any(|c| match c.state {
+        // What was done in time has met its deadline. That of a Job may be another one since.
+        let is_late = |c: &ContainerStatus| match c.state {
             ContainerState::Exited { finished_at, .. } => finished_at >= deadline,
             ContainerState::Running { .. } | ContainerState::Unknown | ContainerState::Created => false,
-        });
+        };
+        let late = !pod.standing.is_job && incarnation.containers.iter().any(is_late);
         !done || late
     }
 }

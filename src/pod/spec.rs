@@ -173,8 +173,19 @@ impl Pod {
         source: ManifestSource,
         node: &Node,
     ) -> Result<Self, ResolveError> {
+        Self::from_made(written, None, source, node)
+    }
+
+    /// As [`Self::from_manifest`], with a uid that is made from `identity`, if there is one, instead of the spec.
+    pub fn from_made(
+        written: impl Into<Arc<api::Pod>>,
+        identity: Option<&api::PodSpec>,
+        source: ManifestSource,
+        node: &Node,
+    ) -> Result<Self, ResolveError> {
         let written = written.into();
         let spec = written.spec.as_ref().ok_or(ResolveError::Missing("spec"))?;
+        let spec = identity.unwrap_or(spec);
         let (namespace, name) = names(&written.metadata).ok_or(ResolveError::Missing("metadata.name"))?;
         let uid = match written.metadata.uid.as_deref().filter(|u| !u.is_empty()) {
             Some(uid) => uid.to_owned(),

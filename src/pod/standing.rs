@@ -22,6 +22,8 @@ pub struct Standing {
     pub backoff_limit: Option<u32>,
     /// Whether it is this node's share of a DaemonSet, which is only on nodes that it fits.
     pub is_daemon: bool,
+    /// Whether it is a Job's, which may be given another deadline when it is done.
+    pub is_job: bool,
 }
 
 impl Standing {
@@ -40,6 +42,7 @@ impl Standing {
             start_after: start_after.collect(),
             backoff_limit: annotation(ANNOTATION_BACKOFF_LIMIT).and_then(|text| text.parse().ok()),
             is_daemon: is_controlled_by(written, "DaemonSet"),
+            is_job: is_controlled_by(written, "Job"),
         }
     }
 }

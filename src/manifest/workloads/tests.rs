@@ -93,3 +93,25 @@ fn a_job_has_limits() {
     assert_eq!((spec.active_deadline_seconds, spec.restart_policy.as_deref()), (Some(60), Some("OnFailure")));
     assert_eq!(spec.containers[0].env.as_ref().unwrap()[0].name, "JOB_COMPLETION_INDEX");
 }
+
+#[test]
+fn another_deadline_is_the_same_job() {
+    let node = crate::pod::Node { name: "n".into() };
+    let uid = |job: Value, template: Value| {
+        let mut spec = with_template(job, "Never");
+        spec["template"]["spec"]["activeDeadlineSeconds"] = template;
+        let made = pod_of(&object("Job", &spec)).unwrap();
+        let source = crate::pod::ManifestSource { path: "/m".into(), document: 0 };
+        let pod = crate::pod::Pod::from_made(made.pod, made.identity.as_deref(), source, &node).unwrap();
+        (pod.uid, pod.spec.active_deadline_seconds)
+    };
+    let (without, none) = uid(json!({}), Value::Null);
+    assert_eq!(none, None);
+    for seconds in [30, 60] {
+        assert_eq!(uid(json!({"activeDeadlineSeconds": seconds}), Value::Null), (without.clone(), Some(seconds)));
+    }
+    let (other, _) = uid(json!({}), json!(60));
+    assert_ne!(other, without);
+    assert_eq!(uid(json!({"activeDeadlineSeconds": 90}), json!(60)), (other.clone(), Some(60)));
+    assert_eq!(uid(json!({"activeDeadlineSeconds": 30}), json!(60)), (other, Some(30)));
+}

@@ -6,6 +6,13 @@ fn deadline(round: &mut Round, seconds: i64) {
     round.spec().active_deadline_seconds = Some(seconds);
 }
 
+/// The pod is a Job's.
+fn of_job(round: &mut Round) {
+    let owner = r#"[{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "j", "controller": true}]"#;
+    round.written.metadata.owner_references = serde_json::from_str(owner).unwrap();
+    round.restart_policy("OnFailure");
+}
+
 #[test]
 fn a_deadline() {
     let mut round = Round::running(two_apps());
@@ -39,6 +46,30 @@ fn a_deadline() {
                     r.restart_policy("Never");
                     deadline(r, 50);
                     r.container("app").state = exited(0, 50, 5);
+                    r.container("log").state = exited(0, 50, 5);
+                },
+                "StopSandbox a-sb0
+                 finished
+                 deadline exceeded",
+            ),
+            (
+                "a Job that is done stays so, though its deadline is an earlier one now",
+                |r| {
+                    of_job(r);
+                    deadline(r, 50);
+                    r.container("app").state = exited(0, 50, 5);
+                    r.container("log").state = exited(0, 50, 5);
+                },
+                "StopSandbox a-sb0
+                 finished",
+            ),
+            (
+                "a Job that was ended for it has failed, though it is a later one now",
+                |r| {
+                    of_job(r);
+                    deadline(r, 3600);
+                    r.ends("app-0", ago(5), StopReason::DeadlineExceeded);
+                    r.container("app").state = exited(143, 50, 5);
                     r.container("log").state = exited(0, 50, 5);
                 },
                 "StopSandbox a-sb0
