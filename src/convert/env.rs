@@ -9,7 +9,7 @@ use super::{
 };
 use crate::pod::{Container, Pod, quantity::Quantity};
 use k8s_openapi::api::core::v1 as api;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 /// The variables, in the order of the manifest; the last entry of a name wins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,7 +173,6 @@ impl Scope<'_> {
     /// A field of the pod (`fieldpath.go`, `podFieldSelectorRuntimeValue`).
     fn field_ref(&self, field: &str, path: &str) -> Result<String, ConvertError> {
         let (pod, list) = (self.pod, |ips: &[IpAddr]| ips.iter().map(ToString::to_string).collect::<Vec<_>>());
-        let subscript = |map: BTreeMap<String, String>, key: &str| map.get(key).cloned().unwrap_or_default();
         Ok(match path {
             "metadata.name" => pod.key.name.clone(),
             "metadata.namespace" => pod.key.namespace.clone(),
@@ -184,18 +183,14 @@ impl Scope<'_> {
             "status.hostIPs" => list(&self.host_ips(field)?).join(","),
             "status.podIP" => list(&self.pod_ips(field)?).into_iter().next().unwrap_or_default(),
             "status.podIPs" => list(&self.pod_ips(field)?).join(","),
-            _ => match (key_of(path, "metadata.labels"), key_of(path, "metadata.annotations")) {
-                (Some(key), _) => subscript(pod.labels(), key),
-                (_, Some(key)) => subscript(pod.annotations(), key),
-                (None, None) => {
-                    let why = format!(
-                        "{path:?} can not be a variable; write metadata.name, metadata.namespace, metadata.uid, \
-                         metadata.labels['KEY'], metadata.annotations['KEY'], spec.nodeName, \
-                         spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP or status.podIPs"
-                    );
-                    return Err(self.invalid(field, &why));
-                }
-            },
+            _ => references::metadata_value(pod, path).ok_or_else(|| {
+                let why = format!(
+                    "{path:?} can not be a variable; write metadata.name, metadata.namespace, metadata.uid, \
+                     metadata.labels['KEY'], metadata.annotations['KEY'], spec.nodeName, \
+                     spec.serviceAccountName, status.hostIP, status.hostIPs, status.podIP or status.podIPs"
+                );
+                self.invalid(field, &why)
+            })?,
         })
     }
 

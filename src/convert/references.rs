@@ -1,9 +1,10 @@
-//! What containers take from ConfigMaps and Secrets for their environment.
+//! What containers take from ConfigMaps and Secrets for their environment, and from labels and annotations of
+//! their pod.
 //!
 //! The kubelet's words for what is missing (`makeEnvironmentVariables`). A value of a Secret is in no
 //! error.
 
-use super::{ConvertError, NodeFacts, error::Subject};
+use super::{ConvertError, NodeFacts, env::key_of, error::Subject};
 use crate::pod::{
     ContainerReferences, ObjectKind, Objects, Pod, PodReferences,
     references::{EnvironmentHash, EnvironmentKey},
@@ -100,13 +101,23 @@ impl References<'_> {
     }
 }
 
+/// The value of one label or annotation of the pod, if that is what the path names.
+pub(super) fn metadata_value(pod: &Pod, path: &str) -> Option<String> {
+    let (map, key) = match (key_of(path, "metadata.labels"), key_of(path, "metadata.annotations")) {
+        (Some(key), _) => (pod.labels(), key),
+        (None, Some(key)) => (pod.annotations(), key),
+        (None, None) => return None,
+    };
+    Some(map.get(key).cloned().unwrap_or_default())
+}
+
 /// How it stands with what the containers of a pod refer to.
 pub fn references(pod: &Pod, node: &NodeFacts) -> PodReferences {
     let mut found = PodReferences::default();
     for container in &pod.containers {
         let subject = &Subject { pod: pod.key.clone(), container: Some(container.name.clone()) };
         let references = References { objects: &node.objects, namespace: &pod.key.namespace, subject };
-        let state = match references.environment_hash(&container.api, node.environment_key.as_ref()) {
+        let state = match references.environment_hash(pod, &container.api, node.environment_key.as_ref()) {
             Ok(None) => continue,
             Ok(Some(hash)) => ContainerReferences::Resolved(hash),
             Err(ConvertError::MissingReference { what, .. }) => ContainerReferences::Missing(what),
@@ -117,8 +128,8 @@ pub fn references(pod: &Pod, node: &NodeFacts) -> PodReferences {
     found
 }
 
-/// The keyed hash of all that a container takes from ConfigMaps and Secrets, for its label. `None`
-/// without a key, or if it takes nothing.
+/// The keyed hash of all that a container takes from ConfigMaps and Secrets, labels and annotations, for its
+/// label. `None` without a key, or if it takes nothing.
 pub(super) fn environment_hash(
     pod: &Pod,
     container: &api::Container,
@@ -126,7 +137,7 @@ pub(super) fn environment_hash(
     subject: &Subject,
 ) -> Result<Option<EnvironmentHash>, ConvertError> {
     let references = References { objects: &node.objects, namespace: &pod.key.namespace, subject };
-    let hash = references.environment_hash(container, node.environment_key.as_ref())?;
+    let hash = references.environment_hash(pod, container, node.environment_key.as_ref())?;
     Ok(hash.filter(EnvironmentHash::is_known))
 }
 
@@ -134,6 +145,7 @@ impl References<'_> {
     /// [`EnvironmentHash::unknown`] without a key; `None` if the container takes nothing.
     fn environment_hash(
         &self,
+        pod: &Pod,
         container: &api::Container,
         key: Option<&EnvironmentKey>,
     ) -> Result<Option<EnvironmentHash>, ConvertError> {
@@ -142,14 +154,23 @@ impl References<'_> {
             parts.extend(self.env_from(source)?.into_iter().map(|(name, taken)| Some((name, taken.value))));
             parts.push(None);
         }
+        let mut of_metadata = Vec::new();
         for entry in container.env.iter().flatten() {
-            let Some(source) = entry.value_from.as_ref().filter(|source| is_reference(source)) else { continue };
-            parts.push(self.value_from(source)?.map(|taken| (entry.name.clone(), taken.value)));
+            let Some(source) = &entry.value_from else { continue };
+            if is_reference(source) {
+                parts.push(self.value_from(source)?.map(|taken| (entry.name.clone(), taken.value)));
+            } else if let Some(value) =
+                source.field_ref.as_ref().and_then(|field| metadata_value(pod, &field.field_path))
+            {
+                of_metadata.push(Some((entry.name.clone(), value)));
+            }
         }
-        if parts.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(key.map_or_else(EnvironmentHash::unknown, |key| key.hash(&parts))))
+        let (hash, parts): (fn(&EnvironmentKey, &[_]) -> _, _) = match (parts.is_empty(), of_metadata.is_empty()) {
+            (true, true) => return Ok(None),
+            (false, true) => (EnvironmentKey::hash, parts),
+            (_, false) => (EnvironmentKey::hash_with_metadata, [parts, of_metadata].concat()),
+        };
+        Ok(Some(key.map_or_else(EnvironmentHash::unknown, |key| hash(key, &parts))))
     }
 }
 

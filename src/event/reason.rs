@@ -44,7 +44,7 @@ pub const PROBE_WARNING: &str = "ProbeWarning";
 pub const FAILED_POST_START_HOOK: &str = "FailedPostStartHook";
 /// The preStop hook failed.
 pub const FAILED_PRE_STOP_HOOK: &str = "FailedPreStopHook";
-/// A container runs with an environment from before a ConfigMap or Secret changed. Not the kubelet's: it
+/// A container runs with an environment from before something it took it from changed. Not the kubelet's: it
 /// says nothing of that.
 pub const ENVIRONMENT_STALE: &str = "EnvironmentStale";
 /// An HTTPS hook was answered in plain HTTP.

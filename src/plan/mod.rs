@@ -174,8 +174,8 @@ pub struct PodPlan {
     pub probes: BTreeSet<ProbeKey>,
     /// The earliest moment at which the answer changes by itself.
     pub wake_at: Option<Timestamp>,
-    /// Containers that run with another environment than they would get now, as a ConfigMap or Secret
-    /// has changed.
+    /// Containers that run with another environment than they would get now, as something they took it
+    /// from has changed or is gone.
     pub stale: BTreeSet<ContainerName>,
     /// All containers of the pod have ended and none is due to start again, or are being ended for good.
     pub finished: bool,

@@ -5,8 +5,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt, fmt::Write};
 
-/// Annotation of a pod: `"true"` restarts a container when what its environment takes from ConfigMaps
-/// and Secrets has changed.
+/// Annotation of a pod: `"true"` restarts a container when what its environment takes from ConfigMaps,
+/// Secrets, labels and annotations has changed.
 pub const ANNOTATION_RESTART_ON_CHANGE: &str = "kubelet-lite.io/restart-on-change";
 
 /// References of one pod.
@@ -139,6 +139,13 @@ impl EnvironmentKey {
     /// Takes random bytes.
     pub fn new(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes)
+    }
+
+    /// As [`Self::hash`], of what labels and annotations of the pod are part of: with a key of its own, since
+    /// nobody can tell how such an environment compares with the hash of an older one without them.
+    pub fn hash_with_metadata(&self, parts: &[Option<(String, String)>]) -> EnvironmentHash {
+        Self(Sha256::digest([b"kubelet-lite/environment-key/metadata/v1", self.0.as_slice()].concat()).into())
+            .hash(parts)
     }
 
     /// Hashes names and values; `None` stands for a variable that is not set.

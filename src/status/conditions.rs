@@ -19,7 +19,7 @@ const INITIALIZED: &str = "Initialized";
 const CONTAINERS_READY: &str = "ContainersReady";
 /// The pod was ended for the sake of something else: here, a shutdown of the node.
 const DISRUPTION_TARGET: &str = "DisruptionTarget";
-/// A container runs with values from before a ConfigMap or Secret changed. Not the kubelet's: it says nothing of
+/// A container runs with values from before something it took them from changed. Not the kubelet's: it says nothing of
 /// that.
 const ENVIRONMENT_STALE: &str = "kubelet-lite.io/EnvironmentStale";
 /// The pod can do its work.
@@ -128,7 +128,7 @@ fn answers(picture: &PodPicture) -> Vec<Answer> {
             is_true: true,
             reason: Some("ObjectChanged"),
             message: format!(
-                "containers with an environment from before a ConfigMap or Secret changed: [{}]",
+                "containers with an environment from before a ConfigMap, Secret, label or annotation changed: [{}]",
                 names.join(" ")
             ),
         });

@@ -43,7 +43,7 @@ pub struct PodPicture {
     pub deadline_exceeded: bool,
     /// It was ended since the node shuts down; the next boot starts it again.
     pub node_shutdown: bool,
-    /// Containers that run with values from before a ConfigMap or Secret changed.
+    /// Containers that run with values from before something they took them from changed.
     pub stale: BTreeSet<ContainerName>,
     /// `status.message`.
     pub message: Option<String>,

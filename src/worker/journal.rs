@@ -260,8 +260,8 @@ impl<'a> Subject<'a> {
         }
         for name in after.stale.difference(&before.stale) {
             let message = format!(
-                "Container {name} runs with an environment from before a ConfigMap or Secret changed; restart it to \
-                 take the change"
+                "Container {name} runs with an environment from before a ConfigMap, Secret, label or annotation \
+                 changed; restart it to take the change"
             );
             self.events.record(self.warning(reason::ENVIRONMENT_STALE, message).of(name, self.kind(name)));
         }

@@ -20,7 +20,7 @@ pub struct PodSummary {
     pub waiting: Option<(ContainerName, &'static str)>,
     /// All containers are done for good.
     pub finished: bool,
-    /// Containers that run with an environment from before a ConfigMap or Secret changed.
+    /// Containers that run with an environment from before something they took it from changed.
     pub stale: BTreeSet<ContainerName>,
     /// It is being ended.
     pub terminating: bool,

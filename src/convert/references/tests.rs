@@ -146,6 +146,43 @@ fn a_label_tells_a_change_without_the_value() {
 }
 
 #[test]
+fn labels_and_annotations_count_for_those_that_take_them() {
+    let of = |metadata: &str, container: &str| {
+        let manifest = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, {metadata}}}, \
+             spec: {{containers: [{{name: c, image: i, {container}}}]}}}}"
+        );
+        let pod = testing::pod_of(&manifest);
+        let subject = Subject { pod: pod.key.clone(), container: None };
+        let hash = environment_hash(&pod, &pod.containers[0].api, &node(), &subject).unwrap();
+        (hash, references(&pod, &node()))
+    };
+    let (old, new) = ("labels: {tier: a}, annotations: {note: x}", "labels: {tier: b}, annotations: {note: y}");
+    let secret = "{name: S, valueFrom: {secretKeyRef: {name: s, key: password}}}";
+    let field = |path: &str| format!("{{name: F, valueFrom: {{fieldRef: {{fieldPath: \"{path}\"}}}}}}");
+    let (label, note) = (field("metadata.labels['tier']"), field("metadata.annotations['note']"));
+    for (env, changes) in [
+        (label.clone(), true),
+        (note, true),
+        (format!("{secret}, {label}"), true),
+        (field("metadata.labels['other']"), false),
+        (field("metadata.name"), false),
+        (secret.to_owned(), false),
+    ] {
+        let env = format!("env: [{env}]");
+        let recorded = of(old, &env).0;
+        assert!(!of(old, &env).1.is_stale(&"c".into(), recorded.as_ref()), "{env}");
+        let now = of(new, &env).1;
+        assert_eq!(now.is_stale(&"c".into(), recorded.as_ref()), changes, "{env}");
+        assert_eq!(now.has_changed(&"c".into(), recorded.as_ref()), changes, "{env}");
+    }
+    // Nothing is recorded of what takes nothing; what was recorded before labels counted says nothing of them.
+    assert_eq!(of(old, &format!("env: [{}]", field("metadata.name"))).0, None);
+    let (before, _) = of(old, &format!("env: [{secret}]"));
+    assert!(!of(new, &format!("env: [{secret}, {label}]")).1.is_stale(&"c".into(), before.as_ref()));
+}
+
+#[test]
 fn a_path_made_of_a_secret_is_not_shown() {
     let env = "env: [{name: S, valueFrom: {secretKeyRef: {name: s, key: password}}}, {name: T, value: '$(S)'}]";
     let pod_with = |path: &str| {

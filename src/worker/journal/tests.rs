@@ -63,8 +63,8 @@ fn what_is_said_of_waiting() {
         (PodPlan { finished: true, ..PodPlan::default() }, ""),
         (
             PodPlan { stale: BTreeSet::from(["app".into()]), ..PodPlan::default() },
-            "Warning EnvironmentStale app: Container app runs with an environment from before a ConfigMap or Secret \
-             changed; restart it to take the change",
+            "Warning EnvironmentStale app: Container app runs with an environment from before a ConfigMap, Secret, label \
+             or annotation changed; restart it to take the change",
         ),
     ] {
         assert_eq!(told(|subject| subject.waiting(&nothing, &after, &LastResults::new())).join("\n"), expected);
