@@ -173,10 +173,10 @@ pub async fn a_stop_sends_the_containers_own_signal<E: Engine + Clone>(stage: St
 pub async fn a_stop_whose_caller_went_away_still_kills_at_its_deadline<E: Engine + Clone>(stage: Stage<E>) {
     let id = stage.run("a", Program::Stubborn).await;
     let began = Instant::now();
-    assert!(timeout(S, stage.engine.stop(&id, 4 * S)).await.is_err());
-    assert_eq!(stage.inspect(&id).await.state, EngineState::Running);
+    // Long enough for a busy engine to have read it.
+    assert!(timeout(2 * S, stage.engine.stop(&id, 5 * S)).await.is_err());
     assert_eq!(stage.ended(&id).await.exit_code, 137);
-    assert!((3 * S..4 * S + LATE).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!((Duration::from_millis(4900)..5 * S + LATE).contains(&began.elapsed()), "{:?}", began.elapsed());
 }
 
 pub async fn a_later_stop_with_less_grace_wins<E: Engine + Clone>(stage: Stage<E>) {
@@ -197,9 +197,9 @@ pub async fn a_later_stop_with_less_grace_wins<E: Engine + Clone>(stage: Stage<E
 pub async fn a_later_stop_with_more_grace_prolongs_nothing<E: Engine + Clone>(stage: Stage<E>) {
     let id = stage.run("a", Program::Stubborn).await;
     let began = Instant::now();
-    assert!(timeout(S, stage.engine.stop(&id, 3 * S)).await.is_err());
+    assert!(timeout(2 * S, stage.engine.stop(&id, 5 * S)).await.is_err());
     stage.engine.stop(&id, 300 * S).await.unwrap();
-    assert!((Duration::from_millis(2900)..3 * S + LATE).contains(&began.elapsed()), "{:?}", began.elapsed());
+    assert!((Duration::from_millis(4900)..5 * S + LATE).contains(&began.elapsed()), "{:?}", began.elapsed());
     assert_eq!(stage.inspect(&id).await.exit_code, 137);
 }
 

@@ -29,11 +29,13 @@ macro_rules! claims {
             )*
         }
 
-        /// Starts every claim on the real engine, each as its own task.
-        fn on_real_engine(engine: &kubelet_lite::engine::docker::DockerEngine) -> Vec<(&'static str, tokio::task::JoinHandle<()>)> {
+        /// Every claim on the real engine; none is begun yet.
+        fn on_real_engine(
+            engine: &kubelet_lite::engine::docker::DockerEngine,
+        ) -> Vec<(&'static str, futures_util::future::BoxFuture<'static, ()>)> {
             vec![$({
                 let stage = Stage { engine: engine.clone(), claim: stringify!($claim).to_owned(), real: true };
-                (stringify!($claim), tokio::spawn(claims::$claim(stage)))
+                (stringify!($claim), Box::pin(claims::$claim(stage)))
             },)*]
         }
     };

@@ -17,7 +17,7 @@ use std::{
         Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -27,6 +27,8 @@ use tokio::{
 /// Where private engines live. Short, since a Unix socket's path has 107 bytes at most.
 const BASE: &str = "/tmp";
 const PREFIX: &str = "kl-test-";
+/// What a private engine's directory is called before it is locked.
+const DRAFT: &str = "kl-new-test-";
 /// Set to `skip`, tests that need an engine do not run, and say so.
 const SWITCH: &str = "KUBELET_LITE_TEST_ENGINE";
 
@@ -216,18 +218,39 @@ impl PrivateDockerd {
     /// [`Self::request_bytes`] with more lines of the request's head, each with its end.
     async fn request_with(&self, method: &str, path: &str, head: &str, body: Option<&Value>) -> Option<(u16, Vec<u8>)> {
         let body = body.map(ToString::to_string).unwrap_or_default();
+        let talk = self.talk(method, path, head, &body);
+        let mut answer = tokio::time::timeout(PATIENCE / 2, talk).await.ok()??;
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
+        let status = std::str::from_utf8(&answer[..end]).ok()?.split_whitespace().nth(1)?.parse().ok()?;
+        Some((status, answer.split_off(end + 4)))
+    }
+
+    /// Everything the engine answers.
+    async fn talk(&self, method: &str, path: &str, head: &str, body: &str) -> Option<Vec<u8>> {
         let mut stream = UnixStream::connect(self.dir.join("docker.sock")).await.ok()?;
         // HTTP/1.0 answers are neither chunked nor kept open.
         let head = format!(
             "{method} {path} HTTP/1.0\r\n{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        stream.write_all((head + &body).as_bytes()).await.ok()?;
+        stream.write_all((head + body).as_bytes()).await.ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.ok()?;
-        let end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
-        let status = std::str::from_utf8(&answer[..end]).ok()?.split_whitespace().nth(1)?.parse().ok()?;
-        Some((status, answer.split_off(end + 4)))
+        Some(answer)
+    }
+
+    /// When the engine first sent a container this signal, by its own record, in time since 1970. A dockerd that
+    /// is started again knows nothing of before.
+    pub async fn signalled(&self, container: &str, signal: Signal) -> Option<Duration> {
+        let now = SystemTime::UNIX_EPOCH.elapsed().ok()?;
+        let filters = serde_json::json!({ "type": ["container"], "event": ["kill"], "container": [container] });
+        let until = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
+        let path = format!("/events?since=1&until={until}&filters={filters}");
+        let (_, told) = self.request_bytes("GET", &path, None).await?;
+        let mut events = serde_json::Deserializer::from_slice(&told).into_iter::<Value>().flatten();
+        let number = (signal as i32).to_string();
+        let event = events.find(|event| event["Actor"]["Attributes"]["signal"] == number)?;
+        event["timeNano"].as_u64().map(Duration::from_nanos)
     }
 
     /// Gives an image another name, pushes it there as `user`, and takes that name away again.
@@ -292,9 +315,13 @@ fn new_directory() -> (PathBuf, File) {
     let dir = Path::new(BASE).join(format!("{PREFIX}{}-{count}", std::process::id()));
     // One of an earlier process with our pid would be stale.
     leftovers::clean_up(&dir);
-    fs::create_dir_all(&dir).expect("directory for the engine");
-    let lock = File::create(dir.join("lock")).expect("lock file");
+    // Locked before it has the name by which others look for what is stale.
+    let draft = Path::new(BASE).join(format!("{DRAFT}{}-{count}", std::process::id()));
+    let _ = fs::remove_dir_all(&draft);
+    fs::create_dir(&draft).expect("directory for the engine");
+    let lock = File::create(draft.join("lock")).expect("lock file");
     lock.lock().expect("lock");
+    fs::rename(&draft, &dir).expect("directory for the engine");
     (dir, lock)
 }
 
@@ -305,7 +332,7 @@ fn remove_stale() {
         if !is_ours {
             continue;
         }
-        // A directory without a lock is just being made, or removed.
+        // A directory without a lock is just being removed.
         let Ok(lock) = File::open(entry.path().join("lock")) else { continue };
         if lock.try_lock().is_ok() {
             leftovers::clean_up(&entry.path());
