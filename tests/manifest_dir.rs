@@ -149,7 +149,8 @@ async fn a_bad_edit_stops_nothing_and_is_named() {
     daemon.put("web.yaml", &format!("{}---\nkind: Pod\n", pod("other", "i")));
     let path = daemon.path("web.yaml");
     let mut snapshots = daemon.handle.snapshots.clone();
-    let refused = snapshots.wait_for(|snapshot| snapshot.files[&path].objects.is_none()).await.unwrap().clone();
+    let refused = snapshots.wait_for(|snapshot| snapshot.files[&path].objects.is_none());
+    let refused = tokio::time::timeout(Duration::from_secs(60), refused).await.expect("it is refused").unwrap().clone();
     assert!(refused.files[&path].diagnostics.iter().any(|d| d.is_error() && d.path == path));
     daemon.until("db:db.yaml web:web.yaml |  | 0").await;
     assert!(Arc::ptr_eq(&web, &daemon.pod("web")));

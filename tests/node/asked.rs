@@ -1,10 +1,11 @@
 //! Probes and lifecycle hooks, and the moments of an end, from what the containers themselves have noted.
 
 use crate::{
-    moments::{Written, assert_between, busybox, noted, seconds, stubborn, uptime},
+    moments::{Written, assert_at_least, assert_between, busybox, noted, seconds, signalled, stubborn, uptime},
     node::Node,
     support::eventually,
 };
+use nix::sys::signal::Signal;
 use std::fs;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,15 +21,16 @@ async fn pre_stop_then_the_signal_then_the_end_all_in_one_grace() {
     };
     node.declare("end.yaml", &pod.manifest(&node));
     noted(&node, "a.alive").await;
+    let id = node.runs("end", "a").await;
     let asked = uptime();
     node.withdraw("end.yaml");
     node.nothing_left().await;
-    let (hook, term, alive) =
-        (noted(&node, "a.hook").await, noted(&node, "a.term").await, noted(&node, "a.alive").await);
+    let (hook, term) = (noted(&node, "a.hook").await, noted(&node, "a.term").await);
     assert_eq!((hook.len(), term.len()), (1, 1), "{hook:?} {term:?}");
-    assert_between("preStop", hook[0] - asked, 0.0, 10.0);
-    assert_between("the signal after preStop", term[0] - hook[0], 2.0, 10.0);
-    assert_between("the last sign of life", alive[alive.len() - 1] - asked, 5.7, 14.0);
+    assert_at_least("the signal after preStop", term[0] - hook[0], 2.0);
+    let (term, end) = (signalled(&node, &id, Signal::SIGTERM).await, signalled(&node, &id, Signal::SIGKILL).await);
+    assert_at_least("the end", end - asked, 5.9);
+    assert!(end - term < 6.0, "the grace began anew after preStop");
     node.said("Stopping container a").await;
 }
 
@@ -38,13 +40,15 @@ async fn a_grace_outlives_the_daemon_in_the_middle_of_pre_stop() {
     let hook = "    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/a.hook; sleep 60']}}}\n";
     let pod = Written {
         name: "end",
-        grace: 8,
+        grace: 15,
         policy: "Always",
         init: vec![],
         containers: vec![busybox("a", &stubborn("a"), hook)],
     };
     node.declare("end.yaml", &pod.manifest(&node));
     noted(&node, "a.alive").await;
+    let id = node.runs("end", "a").await;
+    let asked = uptime();
     node.withdraw("end.yaml");
     let hooked = noted(&node, "a.hook").await[0];
     eventually("some of the grace is over", || async { (uptime() > hooked + 3.0).then_some(()) }).await;
@@ -54,9 +58,11 @@ async fn a_grace_outlives_the_daemon_in_the_middle_of_pre_stop() {
         "end.yaml",
         &pod.manifest(&node).replace("metadata: {name: end}", "metadata: {name: end, labels: {a: b}}"),
     );
+    let back = uptime();
     node.start();
-    let term = noted(&node, "a.term").await;
-    assert_between("the signal", term[0] - hooked, 7.3, 11.0);
+    let term = signalled(&node, &id, Signal::SIGTERM).await;
+    assert_at_least("the signal", term - asked, 14.9);
+    assert!(term - back < 15.0, "the grace began anew");
     assert_eq!(noted(&node, "a.hook").await.len(), 2, "preStop runs at least once to its end, or to that of the grace");
     node.runs("end", "a").await;
 }
@@ -64,8 +70,8 @@ async fn a_grace_outlives_the_daemon_in_the_middle_of_pre_stop() {
 #[tokio::test(flavor = "multi_thread")]
 async fn liveness_restarts_and_readiness_does_not() {
     let Some(node) = Node::running().await else { return };
-    let probes = "    livenessProbe: {exec: {command: [ls, /log/alive]}, periodSeconds: 1, failureThreshold: 2}\n    \
-                  readinessProbe: {exec: {command: [ls, /log/ready]}, periodSeconds: 1, failureThreshold: 1}\n";
+    let probes = "    livenessProbe: {exec: {command: [ls, /log/alive]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}\n    \
+                  readinessProbe: {exec: {command: [ls, /log/ready]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}\n";
     let pod = Written {
         name: "web",
         grace: 3,
@@ -111,12 +117,14 @@ async fn post_start_holds_back_those_after_it_and_its_failure_does_not() {
         let hook = format!("    lifecycle: {{postStart: {{exec: {{command: [sh, -c, '{script}']}}}}}}\n");
         busybox(name, &idle.replace("NAME", name), if script.is_empty() { "" } else { &hook })
     };
+    // Not before it has begun.
+    let ends = "until [ -s /log/b.start ]; do sleep 0.1; done; exit 3";
     let pod = Written {
         name: "web",
         grace: 2,
         policy: "Never",
         init: vec![],
-        containers: vec![run("a", "sleep 2; cat /proc/uptime > /log/a.hooked"), run("b", "exit 3"), run("c", "")],
+        containers: vec![run("a", "sleep 2; cat /proc/uptime > /log/a.hooked"), run("b", ends), run("c", "")],
     };
     node.declare("web.yaml", &pod.manifest(&node));
     node.runs("web", "c").await;
@@ -129,22 +137,20 @@ async fn post_start_holds_back_those_after_it_and_its_failure_does_not() {
     let hangs = pod.manifest(&node).replace("name: web", "name: hangs").replace("sleep 2;", "sleep 600;");
     node.declare("hangs.yaml", &hangs);
     node.runs("hangs", "a").await;
-    let asked = uptime();
     node.withdraw("hangs.yaml");
     node.withdraw("web.yaml");
     node.nothing_left().await;
-    assert_between("the end", uptime() - asked, 0.0, 15.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sidecars_start_before_the_apps_and_end_after_them() {
     let Some(node) = Node::running().await else { return };
     let sidecar = "    restartPolicy: Always\n    startupProbe: {exec: {command: [ls, /log/go]}, periodSeconds: 1, \
-                   failureThreshold: 60}\n    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime > \
+                   timeoutSeconds: 10, failureThreshold: 600}\n    lifecycle: {preStop: {exec: {command: [sh, -c, 'cat /proc/uptime > \
                    /log/s.hook']}}}\n";
     let quick =
         |name: &str| format!("trap 'cat /proc/uptime > /log/{name}.term; exit 0' TERM; while true; do sleep 0.1; done");
-    let slow = "trap 'cat /proc/uptime > /log/a.term; sleep 2; cat /proc/uptime > /log/a.end; exit 0' TERM; \
+    let slow = "trap 'cat /proc/uptime > /log/a.term; sleep 5; cat /proc/uptime > /log/a.end; exit 0' TERM; \
                 cat /proc/uptime > /log/a.start; while true; do sleep 0.1; done";
     let pod = Written {
         name: "mesh",
@@ -164,8 +170,7 @@ async fn sidecars_start_before_the_apps_and_end_after_them() {
     node.withdraw("mesh.yaml");
     node.nothing_left().await;
     let moment = |file: &str| seconds(&fs::read_to_string(node.path(file)).unwrap())[0];
-    assert_between("the sidecar's preStop", moment("s.hook") - asked, 0.0, 10.0);
-    assert_between("the app's signal", moment("a.term") - asked, 0.0, 10.0);
+    assert!(moment("s.hook") <= moment("a.end"), "the sidecar's preStop waits for nobody");
     assert!(moment("s.term") >= moment("a.end"), "the sidecar is signalled when the app has ended");
-    assert_between("the sidecar's signal", moment("s.term") - asked, 2.0, 21.0);
+    assert_between("the sidecar's signal", moment("s.term") - asked, 5.0, 19.9);
 }

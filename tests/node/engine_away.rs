@@ -110,9 +110,10 @@ async fn an_engine_that_is_away_fails_no_probe_and_no_hook() {
     node.start();
     let idle = "trap 'exit 0' TERM; while true; do sleep 0.1; done";
     // Almost always under way, and one failure is enough.
-    let probe = "    livenessProbe: {exec: {command: [sleep, '0.9']}, periodSeconds: 1, timeoutSeconds: 5, \
+    let probe = "    livenessProbe: {exec: {command: [sleep, '0.9']}, periodSeconds: 1, timeoutSeconds: 30, \
                  failureThreshold: 1}\n";
-    let hook = "    lifecycle: {postStart: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/hook; sleep 5']}}}\n";
+    let hook = "    lifecycle: {postStart: {exec: {command: [sh, -c, 'cat /proc/uptime >> /log/hook; \
+                until [ -e /log/go ]; do sleep 0.1; done']}}}\n";
     for (name, more) in [("probed", probe), ("hooked", hook)] {
         let containers = vec![busybox("a", idle, more)];
         let pod = Written { name, grace: 2, policy: "Always", init: vec![], containers };
@@ -125,6 +126,7 @@ async fn an_engine_that_is_away_fails_no_probe_and_no_hook() {
     node.dockerd.start_again().await;
     // A hook runs at least once, to its end.
     eventually("the hook runs again", || async { (noted(&node, "hook").await.len() == 2).then_some(()) }).await;
+    std::fs::write(node.path("go"), "").unwrap();
     node.shows("hooked", "1/1 Running new").await;
     node.shows("probed", "1/1 Running new").await;
     assert_eq!([node.runs("probed", "a").await, node.runs("hooked", "a").await], ids);

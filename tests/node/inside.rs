@@ -1,7 +1,7 @@
 //! What security contexts, resources and resolvers come to, as seen from inside the container.
 
 use crate::{
-    node::Node,
+    node::{Node, restarts},
     support::{eventually, images},
 };
 use kubelet_lite::engine::Engine;
@@ -204,10 +204,10 @@ async fn a_deadline_ends_the_pod_for_good() {
     let Some(node) = Node::running().await else { return };
     node.declare(
         "short.yaml",
-        "---\n{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {activeDeadlineSeconds: 8, \
+        "---\n{apiVersion: v1, kind: Pod, metadata: {name: short}, spec: {activeDeadlineSeconds: 20, \
          terminationGracePeriodSeconds: 2, containers: [{name: c, image: 'kl-test/server:1'}]}}",
     );
-    node.runs("short", "c").await;
+    node.said_of("short", "container started").await;
     node.said("Pod was active on the node longer than the specified deadline").await;
     let ended = || async { node.running_ids().await.is_empty().then_some(()) };
     eventually("nothing of it runs", ended).await;
@@ -247,7 +247,7 @@ spec:
 
     let rows = node.containers().await;
     let once = rows.iter().find(|row| row.labels["io.kubernetes.container.name"] == "once").expect("a record");
-    assert_eq!(node.restart_count(&once.id).await, 1);
+    assert_eq!(restarts(once), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -319,7 +319,7 @@ spec:
     for name in ["seed", "done", "deaf", "asks"] {
         let mut newest = 0;
         for row in node.containers().await.iter().filter(|row| row.labels["io.kubernetes.container.name"] == name) {
-            newest = newest.max(node.restart_count(&row.id).await);
+            newest = newest.max(restarts(row));
         }
         assert_eq!(newest, 1, "{name}");
     }

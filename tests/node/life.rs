@@ -2,7 +2,7 @@
 
 use crate::{
     node::{Node, server_pod},
-    support::eventually,
+    support::{eventually, free_port},
 };
 use kubelet_lite::engine::{Engine, EngineState};
 use std::{collections::BTreeSet, fs, time::Duration};
@@ -15,11 +15,6 @@ async fn get(port: u16, path: &str) -> Option<String> {
     let mut answer = String::new();
     tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut answer)).await.ok()?.ok()?;
     Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-}
-
-/// A port that nobody uses at the moment.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +50,7 @@ async fn an_edit_restarts_no_more_than_it_must() {
     let Some(node) = Node::running().await else { return };
     let second = "  - name: second\n    image: kl-test/server:1\n    args: [--port, '0']\n";
     node.declare("web.yaml", &server_pod("web", "", second, ""));
-    let (server, other) = (node.runs("web", "server").await, node.runs("web", "second").await);
+    let (server, other) = (node.listens("web", "server").await, node.runs("web", "second").await);
     let sandbox = node.runs("web", "POD").await;
 
     // What the process does not depend on: labels, grace, a comment, the name of the file.

@@ -1,7 +1,8 @@
 //! Pods that note when things happen to them, in a directory of the host that they see as `/log`.
 
 use crate::{node::Node, support::eventually};
-use std::{fs, path::PathBuf};
+use nix::sys::signal::Signal;
+use std::{fs, path::PathBuf, time::SystemTime};
 
 /// A pod of busybox containers that see the node's scratch directory as `/log`.
 pub struct Written {
@@ -39,8 +40,7 @@ pub fn busybox(name: &str, script: &str, more: &str) -> String {
     )
 }
 
-/// Notes the moment of its stop signal in `NAME.term`, and that it lives in `NAME.alive`, whose last moment
-/// counts.
+/// Notes the moment of its stop signal in `NAME.term`, and that it lives in `NAME.alive`.
 pub fn stubborn(name: &str) -> String {
     format!(
         "trap 'cat /proc/uptime >> /log/{name}.term' TERM; while true; do cat /proc/uptime >> /log/{name}.alive; \
@@ -67,10 +67,21 @@ pub async fn noted(node: &Node, file: &str) -> Vec<f64> {
     .await
 }
 
-/// When a [`stubborn`] container was last seen to live.
-pub async fn last_sign(node: &Node, name: &str) -> f64 {
-    let moments = noted(node, &format!("{name}.alive")).await;
-    moments[moments.len() - 1]
+/// When the engine first sent a container this signal, in seconds since the boot.
+pub async fn signalled(node: &Node, id: &str, signal: Signal) -> f64 {
+    let sent = eventually(&format!("{id} gets {signal}"), || node.dockerd.signalled(id, signal)).await;
+    // Both clocks at one moment.
+    loop {
+        let (before, now) = (uptime(), SystemTime::UNIX_EPOCH.elapsed().unwrap());
+        if uptime() - before < 0.03 {
+            return before - (now.as_secs_f64() - sent.as_secs_f64());
+        }
+    }
+}
+
+#[track_caller]
+pub fn assert_at_least(what: &str, value: f64, least: f64) {
+    assert!(value >= least, "{what}: {value:.2} s is less than {least}");
 }
 
 #[track_caller]

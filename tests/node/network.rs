@@ -2,22 +2,20 @@
 
 use crate::{
     node::{Node, server_pod},
-    support::{DockerdOptions, eventually},
+    support::{DockerdOptions, eventually, free_port},
 };
 use kubelet_lite::engine::Engine;
-use std::net::{IpAddr, TcpListener};
-
-/// A port of the loopback addresses that nobody uses at the moment.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
+use std::{
+    net::{IpAddr, TcpListener},
+    time::Duration,
+};
 
 /// All kinds of probes that go over the network.
 fn probes(port: u16, host: &str) -> String {
     format!(
-        "    startupProbe: {{tcpSocket: {{port: {port}{host}}}, periodSeconds: 1, failureThreshold: 600}}\n    \
-         livenessProbe: {{httpGet: {{path: /healthz, port: {port}{host}}}, periodSeconds: 1, failureThreshold: 2}}\n    \
-         readinessProbe: {{httpGet: {{path: /readyz, port: {port}{host}}}, periodSeconds: 1, failureThreshold: 1}}\n"
+        "    startupProbe: {{tcpSocket: {{port: {port}{host}}}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 600}}\n    \
+         livenessProbe: {{httpGet: {{path: /healthz, port: {port}{host}}}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 2}}\n    \
+         readinessProbe: {{httpGet: {{path: /readyz, port: {port}{host}}}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}}\n"
     )
 }
 
@@ -29,14 +27,23 @@ async fn fail(address: &str) {
 /// Tells the server at this address what to answer from now on.
 pub async fn tell(address: &str, answer: &str) {
     let told = || async {
-        use tokio::io::{AsyncReadExt, AsyncWriteExt};
-        let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-        stream.write_all(format!("GET /set?{answer} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
+        let answer = ask(address, &format!("/set?{answer}")).await?;
         answer.contains(" 200 ").then_some(())
     };
     eventually("the server is told what to answer", told).await;
+}
+
+/// What the server at this address answers.
+pub async fn ask(address: &str, path: &str) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let talk = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        Some(answer)
+    };
+    tokio::time::timeout(Duration::from_secs(10), talk).await.ok()?
 }
 
 #[tokio::test(flavor = "multi_thread")]

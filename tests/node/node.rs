@@ -220,6 +220,14 @@ impl Node {
         eventually(&format!("container {name} of pod {pod} runs"), || self.find(pod, name)).await.id
     }
 
+    /// Waits until the test server `name` of a pod has its signal handlers and listens, and returns its id.
+    pub async fn listens(&self, pod: &str, name: &str) -> String {
+        let id = self.runs(pod, name).await;
+        let listens = || async { self.dockerd.logs(&id).await.contains(" listen ").then_some(()) };
+        eventually(&format!("{name} of pod {pod} listens"), listens).await;
+        id
+    }
+
     /// Waits until another container `name` than this runs.
     pub async fn replaced(&self, pod: &str, name: &str, old: &str) -> String {
         eventually(&format!("container {name} of pod {pod} is replaced"), || async {
@@ -265,6 +273,11 @@ impl Node {
     pub async fn pod_uid(&self, id: &str) -> String {
         self.engine.inspect(id).await.unwrap().labels["io.kubernetes.pod.uid"].clone()
     }
+}
+
+/// The label of a listed container's restart count.
+pub fn restarts(row: &ContainerSummary) -> u32 {
+    row.labels["annotation.io.kubernetes.container.restartCount"].parse().unwrap()
 }
 
 /// A manifest with one test server; `extra` is more of the pod's spec, `container` more of the container's.

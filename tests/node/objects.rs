@@ -159,19 +159,29 @@ async fn shows(out: &Path, lines: &[&str], not: &[&str]) {
     }
 }
 
+/// What is read, unless it is gone: the daemon renames and removes meanwhile.
+fn there<T>(read: std::io::Result<T>) -> Option<T> {
+    match read {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read.unwrap()),
+    }
+}
+
 /// Files on the disk, not in memory, that hold the secret.
 fn on_disk(root: &Path) -> Vec<String> {
     let device = fs::symlink_metadata(root).unwrap().dev();
     let mut found = Vec::new();
     let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {
-        let metadata = fs::symlink_metadata(&path).unwrap();
+        let Some(metadata) = there(fs::symlink_metadata(&path)) else { continue };
         if metadata.dev() != device {
             continue;
         }
         if metadata.is_dir() {
-            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-        } else if metadata.is_file() && String::from_utf8_lossy(&fs::read(&path).unwrap()).contains(SECRET) {
+            left.extend(there(fs::read_dir(&path)).into_iter().flatten().map(|entry| entry.unwrap().path()));
+        } else if metadata.is_file()
+            && there(fs::read(&path)).is_some_and(|bytes| String::from_utf8_lossy(&bytes).contains(SECRET))
+        {
             found.push(path.display().to_string());
         }
     }

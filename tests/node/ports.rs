@@ -1,6 +1,9 @@
 //! Host ports that several pods want.
 
-use crate::{node::Node, support::eventually};
+use crate::{
+    node::Node,
+    support::{eventually, free_port},
+};
 use kubelet_lite::engine::Engine;
 use std::{
     io::{Read, Write},
@@ -19,7 +22,7 @@ fn with_port(name: &str, port: u16) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_waits_for_the_host_port_of_another_and_starts_when_it_is_free() {
     let Some(node) = Node::running().await else { return };
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     node.declare("second.yaml", &with_port("second", port));
     let id = node.runs("second", "c").await;
     node.declare("first.yaml", &with_port("first", port));
@@ -40,8 +43,7 @@ async fn a_pod_waits_for_the_host_port_of_another_and_starts_when_it_is_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn host_ports_carry_tcp_and_udp() {
     let Some(node) = Node::running().await else { return };
-    let tcp = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let udp = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (tcp, udp) = (free_port(), free_port());
     node.declare(
         "both.yaml",
         &format!(
@@ -61,6 +63,7 @@ spec:
     );
     let over_tcp = || async {
         let (mut text, mut stream) = (String::new(), TcpStream::connect(("127.0.0.1", tcp)).ok()?);
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
         stream.write_all(b"GET /echo?over-tcp HTTP/1.0\r\n\r\n").ok()?;
         stream.read_to_string(&mut text).ok()?;
         text.ends_with("over-tcp").then_some(())
@@ -87,7 +90,7 @@ async fn a_host_port_that_somebody_else_has_is_tried_again() {
     // Any image that stays may be the sandbox's.
     let node = node.flag("--pod-infra-container-image=kl-test/server:1");
     node.start();
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
     let port = taken.local_addr().unwrap().port();
     node.declare("web.yaml", &with_port("web", port));
     node.said("FailedCreatePodSandBox").await;

@@ -171,7 +171,11 @@ async fn pods_in_trouble_say_so() {
     assert_eq!(phases, ["Pending", "Succeeded", "Failed", "Running", "Pending"]);
 
     // The last words, and how it ended.
-    let status = node.pod("loop").status.unwrap().container_statuses.unwrap().remove(0);
+    let backs_off = || async {
+        let status = node.pod("loop").status?.container_statuses?.remove(0);
+        status.state.as_ref()?.waiting.is_some().then_some(status)
+    };
+    let status = eventually("the container is backed off", backs_off).await;
     let ended = status.last_state.unwrap().terminated.unwrap();
     assert_eq!((ended.exit_code, ended.reason.as_deref()), (3, Some("Error")));
     assert!(ended.message.unwrap().contains("exit 3"), "the end of its log");
@@ -221,6 +225,7 @@ async fn pods_in_trouble_say_so() {
     // An end that takes its time is shown.
     node.declare("slow.yaml", &server_pod("slow", "--on-term, ignore", "", "").replace("Seconds: 5", "Seconds: 600"));
     node.shows("slow", "1/1 Running new").await;
+    node.listens("slow", "server").await;
     node.withdraw("slow.yaml");
     node.shows("slow", "1/1 Terminating new").await;
     let slow = node.pod("slow").metadata;

@@ -2,15 +2,16 @@
 
 use crate::{
     node::Node,
-    support::{debian, eventually},
+    support::{debian, eventually, free_port},
 };
 use kubelet_lite::engine::Engine;
 use serde_json::json;
 use std::{
     fs,
     io::{Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 /// Where a private engine keeps its containers, as `/var/lib/docker/containers` of a usual one.
@@ -107,6 +108,7 @@ spec:
 
 fn get(port: u16, path: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
@@ -123,7 +125,7 @@ async fn a_node_exporter_answers_with_the_figures_of_the_node() {
     packages.linked("/usr/bin/prometheus-node-exporter", &mut files);
     let run = json!({ "Entrypoint": ["/usr/bin/prometheus-node-exporter"], "User": "65534" });
     node.engine.image_load(files.image("kl-test/node-exporter:1", &run).bytes).await.unwrap();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port();
     node.declare(
         "node-exporter.yaml",
         &format!(

@@ -49,7 +49,8 @@ pub fn bridge_of(dir: &Path) -> Option<String> {
 /// Processes that name `dir` in their command line, and all their descendants, except this process.
 fn family_of(dir: &Path) -> BTreeSet<i32> {
     let own = i32::try_from(std::process::id()).unwrap_or(0);
-    let dir = dir.display().to_string();
+    // Not those of another whose name only begins like this one.
+    let dir = format!("{}/", dir.display());
     let mut family = BTreeSet::new();
     let mut parents = BTreeMap::new();
     for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {

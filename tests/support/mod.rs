@@ -15,7 +15,11 @@ pub mod registry;
 
 pub use dockerd::{DockerdOptions, PrivateDockerd};
 
-use std::time::Duration;
+use std::{
+    net::TcpListener,
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 /// How long anything may take on a busy machine before a test gives up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +35,19 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: 
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("did not happen in {PATIENCE:?}: {what}"))
+}
+
+/// A port that nobody uses at the moment. It is none of those that the kernel gives to connections, and other tests
+/// begin elsewhere.
+pub fn free_port() -> u16 {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = std::process::id() * 10 + COUNT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + u16::try_from(next % 10_000).expect("below 10 000");
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Writes a line that the test harness does not swallow.

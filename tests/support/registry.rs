@@ -3,11 +3,9 @@
 use super::{debian, eventually};
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
 };
-use tokio::net::TcpStream;
 
 /// Who alone may push and pull: name and password.
 pub const USER: (&str, &str) = ("ann", "wert-8251");
@@ -26,14 +24,11 @@ impl Registry {
     pub async fn start(dir: &Path) -> Self {
         let dir = dir.join("registry");
         fs::create_dir_all(&dir).expect("a directory for the registry");
-        // Free a moment ago; nothing else here asks for a port of its own choice.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port");
-        let address = free.to_string();
         fs::write(dir.join("htpasswd"), HTPASSWD).expect("users");
         let config = serde_json::json!({
             "version": 0.1,
             "storage": { "filesystem": { "rootdirectory": dir.join("data") } },
-            "http": { "addr": address },
+            "http": { "addr": "127.0.0.1:0" },
             "auth": { "htpasswd": { "realm": "test", "path": dir.join("htpasswd") } },
         });
         fs::write(dir.join("config.yml"), config.to_string()).expect("a configuration");
@@ -43,8 +38,13 @@ impl Registry {
         command.arg("serve").arg(dir.join("config.yml")).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("log")).stderr(log);
         let program = command.spawn().expect("docker-registry");
-        let registry = Self { address, program };
-        eventually("the registry listens", || async { TcpStream::connect(&registry.address).await.ok() }).await;
+        let mut registry = Self { address: String::new(), program };
+        let listens = || async {
+            let said = fs::read_to_string(dir.join("log")).ok()?;
+            let (address, _) = said.split_once("listening on ")?.1.split_once('"')?;
+            Some(address.to_owned())
+        };
+        registry.address = eventually("the registry listens", listens).await;
         registry
     }
 
