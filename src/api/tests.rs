@@ -156,8 +156,9 @@ impl Daemon {
     /// Hours after its start, so that no age is on the edge.
     pub(crate) fn now(&self) -> jiff::Timestamp {
         let start = "2027-01-15T08:00:00Z".parse::<jiff::Timestamp>().unwrap();
-        assert!(self.clock.wall().duration_since(start) < jiff::SignedDuration::from_secs(240), "the machine is stuck");
-        start + jiff::SignedDuration::from_secs(3 * 3600 + 1800)
+        assert!(self.clock.wall().duration_since(start) < jiff::SignedDuration::from_secs(59), "the machine is stuck");
+        // The end of a minute: a pod that began seconds after the start is as old.
+        start + jiff::SignedDuration::from_secs(3 * 3600 + 1800 + 59)
     }
 
     /// Waits until all workers have nothing to do.
