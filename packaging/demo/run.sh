@@ -245,7 +245,7 @@ auto() {
 	sed 's/containers:/contianers:/' "$manifests/hello.yaml" | put hello.yaml
 	wait_for 30 "the log names the file, the field and the right name" \
 		log_has "$from" 'ERROR.*hello\.yaml.*contianers.*did you mean .containers'
-	page_has "$hello/" "good morning" || fail "hello does not answer any more"
+	wait_for 10 "hello answers as before" page_has "$hello/" "good morning"
 	sed 's/contianers:/containers:/' "$manifests/hello.yaml" | put hello.yaml
 	[ "$(running)" = "$before" ] || fail "other containers run than before the mistake"
 
@@ -261,7 +261,7 @@ auto() {
 	kill -KILL "$daemon"
 	wait "$daemon" 2>/dev/null || true
 	daemon=
-	page_has "$hello/" "good morning" || fail "hello does not answer without the daemon"
+	wait_for 10 "hello answers without the daemon" page_has "$hello/" "good morning"
 	start_daemon
 	# It takes part again: it acts on the removal of one file, and on nothing else.
 	rm "$manifests/batch.yaml"

@@ -44,8 +44,23 @@ interrupt() {
 	wait "$2" || status=$?
 	[ $status = 0 ] || fail "$1: ends with $status"
 	[ ! -e "$3" ] || fail "$1: its directory is left"
-	! grep -slF "$3/" /proc/[0-9]*/cmdline || fail "$1: a process is left"
+	no_process "$3" || fail "$1: a process is left"
 	echo "   ok: Ctrl-C ends $1, and its directory is gone"
+}
+# Waits until no process names a directory: what shows the log ends a moment after the demo.
+no_process() {
+	local deadline=$((SECONDS + 30))
+	while grep -sqF "$1/" /proc/[0-9]*/cmdline; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.2
+	done
+}
+# Whether pod retry of the demo in a directory has ended well, with nothing left of its earlier tries.
+settled() {
+	ENGINE_SOCKET=$socket api GET /containers/json --get --data all=1 --data-urlencode "filters={\"label\":[
+		\"io.kubelet-lite.managed-by=$1/root\", \"io.kubernetes.container.name=work\"]}" | jq -e '
+		map(select(.Labels["io.kubernetes.pod.name"] | startswith("retry-"))
+			| [.State, .Labels["annotation.io.kubernetes.container.restartCount"]]) == [["exited", "2"]]' >/dev/null
 }
 # The containers of the demo in a directory.
 containers() {
@@ -56,6 +71,11 @@ containers() {
 play "the first" "$work/no.sock"
 first=$session engine=$socket first_directory=$directory
 [ "$engine" != "$work/no.sock" ] || fail "it has no engine of its own"
+deadline=$((SECONDS + 120))
+until settled "$first_directory"; do
+	[ $SECONDS -lt $deadline ] || fail "the first: pod retry has not ended well in 120 s"
+	sleep 0.5
+done
 before=$(containers "$first_directory")
 play "the second" "$engine"
 [ "$socket" = "$engine" ] || fail "it does not take the engine that DOCKER_HOST names"
@@ -67,5 +87,5 @@ echo "   ok: no container of the second is left, and all of the first"
 interrupt "the first" "$first" "$first_directory"
 [ ! -e "$(dirname "$engine")" ] || fail "the engine's directory is left"
 ! ip link show "kld$first" >/dev/null 2>&1 || fail "the engine's bridge is left"
-! grep -slF "$(dirname "$engine")/" /proc/[0-9]*/cmdline || fail "a process of the engine is left"
+no_process "$(dirname "$engine")" || fail "a process of the engine is left"
 echo "   ok: nothing is left of its engine"
