@@ -79,12 +79,13 @@ pub(crate) fn file_volume_path(
 pub struct FileVolumes {
     /// Those that can be written.
     pub volumes: Vec<FileVolume>,
-    /// Why another one can not: an object that must be there is not.
-    pub missing: Option<String>,
+    /// Those that can not, by name, and why: an object that must be there is not, or what it holds can not
+    /// be files.
+    pub failed: Vec<(String, String)>,
 }
 
-/// All volumes of a pod that are files written by us. One that lacks an object does not hold up others.
-pub fn file_volumes(pod: &Pod, node: &NodeFacts) -> Result<FileVolumes, ConvertError> {
+/// All volumes of a pod that are files written by us. One that can not be written does not hold up others.
+pub fn file_volumes(pod: &Pod, node: &NodeFacts) -> FileVolumes {
     let subject = &Subject { pod: pod.key.clone(), container: None };
     let group = pod.spec.security_context.as_ref().and_then(|c| c.fs_group);
     let mut found = FileVolumes::default();
@@ -94,21 +95,15 @@ pub fn file_volumes(pod: &Pod, node: &NodeFacts) -> Result<FileVolumes, ConvertE
             && node.objects.claim(&pod.key.namespace, &source.claim_name).is_none()
         {
             let missing = maker.absent(ObjectKind::PersistentVolumeClaim, &source.claim_name, false);
-            found.missing = found.missing.or(missing.err().map(|error| error.to_string()));
+            found.failed.extend(missing.err().map(|error| (volume.name.clone(), error.to_string())));
         }
-        let medium = match maker.volume(volume) {
-            Ok(Some(medium)) => medium,
-            Ok(None) => continue,
-            Err(ConvertError::MissingReference { what, .. }) => {
-                found.missing.get_or_insert(what);
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
-        let group = group.map(u32::try_from).transpose().map_err(|_| maker.invalid("fsGroup is not a group id"))?;
-        found.volumes.push(FileVolume { name: volume.name.clone(), medium, group, files: maker.files });
+        match maker.whole(volume, group) {
+            Ok(Some(whole)) => found.volumes.push(whole),
+            Ok(None) => {}
+            Err(error) => found.failed.push((volume.name.clone(), maker.words(&error))),
+        }
     }
-    Ok(found)
+    found
 }
 
 /// The files of one volume, in the making.
@@ -121,6 +116,22 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// The volume; `None` if it is of another kind.
+    fn whole(&mut self, volume: &api::Volume, group: Option<i64>) -> Result<Option<FileVolume>, ConvertError> {
+        let Some(medium) = self.volume(volume)? else { return Ok(None) };
+        let group = group.map(u32::try_from).transpose().map_err(|_| self.invalid("fsGroup is not a group id"))?;
+        let files = std::mem::take(&mut self.files);
+        Ok(Some(FileVolume { name: volume.name.clone(), medium, group, files }))
+    }
+
+    /// The kubelet's words for any error.
+    fn words(&self, error: &ConvertError) -> String {
+        match error {
+            ConvertError::Invalid { why, .. } => self.missing(why).to_string(),
+            other => other.to_string(),
+        }
+    }
+
     /// Gathers the files; `None` if the volume is of another kind.
     fn volume(&mut self, volume: &api::Volume) -> Result<Option<Medium>, ConvertError> {
         Ok(Some(if let Some(source) = &volume.config_map {

@@ -5,7 +5,7 @@ use super::{
     oom::{self, Start},
 };
 use crate::{
-    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, ConvertError, DiskFacts, FileVolumes, ResolvConf},
+    convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, DiskFacts, FileVolumes, ResolvConf},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
     pod::{
@@ -30,8 +30,8 @@ pub(super) struct Task<E> {
     pub(super) pod_started_at: Option<jiff::Timestamp>,
     /// The lifecycle hook to be run, and where.
     pub(super) hook: Option<(Result<Hook, InvalidHandler>, HandlerTarget)>,
-    /// Its volumes that are written here, or why they can not be.
-    pub(super) files: Result<Arc<FileVolumes>, ConvertError>,
+    /// Its volumes that are written here.
+    pub(super) files: Arc<FileVolumes>,
     pub(super) action: PodAction,
 }
 
@@ -104,15 +104,13 @@ impl<E: Engine> Task<E> {
         }
     }
 
-    /// The volumes that are written here, as they should be.
-    fn files(&self) -> Result<Arc<FileVolumes>, SyncError> {
-        self.files.clone().map_err(|error| SyncError::Volume(Box::new(error.into())))
-    }
-
     async fn update_volumes(&self) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
-        let (files, now) = (self.files()?, self.shared.clock.wall());
+        let (files, now) = (self.files.clone(), self.shared.clock.wall());
         self.on_disk(move |volumes| volumes.write_files(&pod, &files.volumes, now)).await?;
+        for (_, message) in &self.files.failed {
+            self.journal().not_mounted(message);
+        }
         Ok(Done::default())
     }
 
@@ -192,7 +190,7 @@ impl<E: Engine> Task<E> {
 
     async fn create_sandbox(&self, attempt: Attempt) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
-        let (prepared, files, now) = (pod.clone(), self.files()?, self.shared.clock.wall());
+        let (prepared, files, now) = (pod.clone(), self.files.clone(), self.shared.clock.wall());
         let known = self.shared.facts();
         self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now, &known)).await?;
         let claims = self.claims(convert::claims_of_group(&pod, &self.shared.facts())).await?;

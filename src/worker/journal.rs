@@ -142,6 +142,11 @@ impl<'a> Subject<'a> {
         self.events.record(self.warning(reason::DNS_CONFIG_FORMING, message));
     }
 
+    /// Says why a volume is not brought up to date; what is there of it stays.
+    pub(super) fn not_mounted(&self, message: &str) {
+        self.events.record(self.warning(reason::FAILED_MOUNT, message));
+    }
+
     /// Says that a pull begins.
     pub(super) fn pulling(&self, image: &'a ImageRef) {
         self.of_image(self.normal(reason::PULLING, format!("Pulling image \"{image}\"")), image);

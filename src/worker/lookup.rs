@@ -3,7 +3,7 @@
 
 use super::facts::Reader;
 use crate::{
-    convert::{self, ConvertError, FileVolumes, NodeFacts},
+    convert::{self, FileVolumes, NodeFacts},
     plan::{Desired, PodAction, ReferenceStates},
     pod::{
         AppliedPod, ObservedPod, Pod, PodUid,
@@ -12,9 +12,6 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Volumes of files as they should be, or why they can not be.
-pub(super) type Files = Result<Arc<FileVolumes>, ConvertError>;
-
 /// The references of one pod's incarnations.
 pub(super) struct Lookup {
     /// Tells of the objects of the node, among other things.
@@ -22,7 +19,7 @@ pub(super) struct Lookup {
     /// What the rest was made from.
     made_from: Option<(Arc<NodeFacts>, Vec<Arc<Pod>>)>,
     states: ReferenceStates,
-    files: BTreeMap<PodUid, Files>,
+    files: BTreeMap<PodUid, Arc<FileVolumes>>,
     /// As they were last written.
     written: BTreeMap<PodUid, Arc<FileVolumes>>,
     /// What an action under way writes.
@@ -83,9 +80,9 @@ impl Lookup {
     }
 
     /// What an action on this incarnation has to write.
-    pub(super) fn begin(&mut self, uid: &PodUid, action: &PodAction) -> Files {
-        let files = self.files.get(uid).cloned().unwrap_or_else(|| Ok(Arc::default()));
-        if let (PodAction::CreateSandbox { .. } | PodAction::UpdateVolumes { .. }, Ok(files)) = (action, &files) {
+    pub(super) fn begin(&mut self, uid: &PodUid, action: &PodAction) -> Arc<FileVolumes> {
+        let files = self.files.get(uid).cloned().unwrap_or_default();
+        if let PodAction::CreateSandbox { .. } | PodAction::UpdateVolumes { .. } = action {
             self.writing.insert(uid.clone(), files.clone());
         }
         files
@@ -107,22 +104,22 @@ impl Lookup {
 }
 
 /// The volumes of files of a pod; the same ones as before, if they hold the same.
-fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Files>) -> Files {
-    let files = convert::file_volumes(pod, facts)?;
+fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Arc<FileVolumes>>) -> Arc<FileVolumes> {
+    let files = convert::file_volumes(pod, facts);
     match before {
-        Some(Ok(before)) if **before == files => Ok(before.clone()),
-        Some(_) | None => Ok(Arc::new(files)),
+        Some(before) if **before == files => before.clone(),
+        Some(_) | None => Arc::new(files),
     }
 }
 
-fn volumes(files: Option<&Files>, written: Option<&Arc<FileVolumes>>) -> VolumeReferences {
+fn volumes(files: Option<&Arc<FileVolumes>>, written: Option<&Arc<FileVolumes>>) -> VolumeReferences {
     let Some(files) = files else { return VolumeReferences::default() };
-    let missing = files.as_ref().ok().and_then(|files| files.missing.clone());
-    let state = match (files, written) {
-        (Ok(files), _) if files.volumes.is_empty() => VolumeState::Settled,
-        (Ok(files), Some(written)) if Arc::ptr_eq(files, written) => VolumeState::Settled,
-        (_, Some(_)) => VolumeState::Outdated,
-        (_, None) => VolumeState::Unknown,
+    let missing = files.failed.first().map(|(_, message)| message.clone());
+    let state = match written {
+        _ if files.volumes.is_empty() && files.failed.is_empty() => VolumeState::Settled,
+        Some(written) if Arc::ptr_eq(files, written) => VolumeState::Settled,
+        Some(_) => VolumeState::Outdated,
+        None => VolumeState::Unknown,
     };
     VolumeReferences { missing, state }
 }

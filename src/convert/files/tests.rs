@@ -36,11 +36,10 @@ fn pod(volume: &str, more: &str) -> Pod {
 
 /// `path:mode=content` of each file, or the error.
 fn of(volume: &str) -> Result<Vec<String>, String> {
-    let FileVolumes { volumes, missing } =
-        file_volumes(&pod(volume, ""), &node()).map_err(|error| error.to_string())?;
-    if let Some(missing) = missing {
+    let FileVolumes { volumes, failed } = file_volumes(&pod(volume, ""), &node());
+    if let Some((_, message)) = failed.into_iter().next() {
         assert_eq!(volumes, []);
-        return Err(missing);
+        return Err(message);
     }
     let shown = |(path, file): (&PathBuf, &VolumeFile)| {
         let content = String::from_utf8_lossy(file.content.reveal()).into_owned();
@@ -101,6 +100,10 @@ fn what_can_not_be_had() {
         ),
         ("persistentVolumeClaim: {claimName: none}", format!("{MISSING}persistentvolumeclaim \"none\" not found")),
         ("projected: {sources: [{secret: {name: none}}]}", format!("{MISSING}secret \"none\" not found")),
+        (
+            "projected: {sources: [{configMap: {name: c}}, {secret: {name: s, items: [{key: user, path: a/b}]}}]}",
+            format!("{MISSING}a and a/b can not both be files"),
+        ),
     ] {
         assert_eq!(of(volume), Err(message), "{volume}");
     }
@@ -122,6 +125,19 @@ fn what_can_not_be_had() {
 }
 
 #[test]
+fn one_that_can_not_be_written_does_not_hold_up_others() {
+    let pod = pod_of(
+        "{apiVersion: v1, kind: Pod, metadata: {name: web, uid: u1}, spec: {volumes: [{name: bad, projected: {sources: [{configMap: \
+         {name: c}}, {secret: {name: s, items: [{key: user, path: a/b}]}}]}}, {name: none, configMap: {name: none}}, {name: good, \
+         secret: {secretName: s}}], containers: [{name: c, image: i, volumeMounts: [{name: bad, mountPath: /b}, {name: none, \
+         mountPath: /n}, {name: good, mountPath: /g}]}]}}",
+    );
+    let found = file_volumes(&pod, &node());
+    assert_eq!(found.volumes.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), ["good"]);
+    assert_eq!(found.failed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["bad", "none"]);
+}
+
+#[test]
 fn secrets_lie_in_memory_and_mounts_are_read_only() {
     for (volume, medium, plugin) in [
         ("configMap: {name: c}", Medium::Disk, "configmap"),
@@ -130,7 +146,7 @@ fn secrets_lie_in_memory_and_mounts_are_read_only() {
         ("projected: {sources: [{secret: {name: s}}]}", Medium::Memory, "projected"),
     ] {
         let pod = pod(volume, "securityContext: {fsGroup: 7}, ");
-        let found = file_volumes(&pod, &node()).unwrap().volumes;
+        let found = file_volumes(&pod, &node()).volumes;
         assert_eq!((found[0].medium, found[0].group), (medium, Some(7)), "{volume}");
         let bodies = bodies_on(&pod, &node());
         let mount = &bodies["containers"]["c"]["HostConfig"]["Mounts"][0];
@@ -143,7 +159,7 @@ fn secrets_lie_in_memory_and_mounts_are_read_only() {
 #[test]
 fn a_claim_is_a_docker_volume() {
     let pod = pod("persistentVolumeClaim: {claimName: data.v1, readOnly: true}", "");
-    assert!(file_volumes(&pod, &node()).unwrap().missing.is_some());
+    assert_eq!(file_volumes(&pod, &node()).failed.len(), 1);
     let bodies = bodies_on(&pod, &node());
     let mounts = bodies["containers"]["c"]["HostConfig"]["Mounts"].as_array().unwrap();
     assert_eq!(

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::manifest::{findings::Findings, path::Path};
 use k8s_openapi::api::core::v1 as api;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A file mode: 0 to 0777.
 pub fn mode(mode: Option<i32>, path: &Path, f: &mut Findings) {
@@ -60,7 +60,7 @@ pub fn downward_files(files: Option<&Vec<api::DownwardAPIVolumeFile>>, path: &Pa
 pub fn projected(volume: &api::ProjectedVolumeSource, path: &Path, f: &mut Findings) {
     mode(volume.default_mode, &path.field("defaultMode"), f);
     let sources = path.field("sources");
-    let mut taken: HashMap<&str, usize> = HashMap::new();
+    let mut taken: BTreeMap<&str, (usize, bool)> = BTreeMap::new();
     for (index, source) in volume.sources.iter().flatten().enumerate() {
         let path = sources.index(index);
         one_source(
@@ -102,13 +102,27 @@ pub fn projected(volume: &api::ProjectedVolumeSource, path: &Path, f: &mut Findi
             let named = [("name", given(bundle.name.as_ref())), ("signerName", given(bundle.signer_name.as_ref()))];
             one_source(&named.map(|(field, value)| (field, value.is_some())), &path, f);
         }
+        // What is optional may not be there, and then clashes with nothing.
+        let of_config = source.config_map.as_ref().and_then(|s| s.optional);
+        let optional = source.secret.as_ref().and_then(|s| s.optional).or(of_config) == Some(true);
         for file in paths.into_iter().filter(|p| !p.is_empty()) {
-            if let Some(&first) = taken.get(file) {
+            if let Some(&(first, _)) = taken.get(file) {
                 f.duplicate(&path, file, &sources.index(first));
+            } else if let Some((other, &(first, _))) =
+                taken.iter().find(|(other, (_, may_lack))| !may_lack && !optional && one_holds_the_other(other, file))
+            {
+                let why = format!("{other} and {file} can not both be files");
+                f.invalid(&path, file, &why).related_path(&sources.index(first), "the other one");
             }
-            taken.entry(file).or_insert(index);
+            taken.entry(file).or_insert((index, optional));
         }
     }
+}
+
+/// Whether one of two paths would have to be the directory of the other.
+fn one_holds_the_other(one: &str, other: &str) -> bool {
+    let (one, other) = (std::path::Path::new(one), std::path::Path::new(other));
+    one != other && (one.starts_with(other) || other.starts_with(one))
 }
 
 fn named(name: &str, list: Option<&Vec<api::KeyToPath>>, path: &Path, f: &mut Findings) {

@@ -53,7 +53,7 @@ fn task(home: &Path, clock: &Clock) -> Task<FakeEngine> {
         image: None,
         pod_started_at: None,
         hook: None,
-        files: Ok(Arc::default()),
+        files: Arc::default(),
         action,
     }
 }
