@@ -84,12 +84,12 @@ pub struct FileVolumes {
     pub failed: Vec<(String, String)>,
 }
 
-/// All volumes of a pod that are files written by us. One that can not be written does not hold up others.
+/// All volumes of a pod that are files written by us and that a container uses. One that can not be written does not hold up others.
 pub fn file_volumes(pod: &Pod, node: &NodeFacts) -> FileVolumes {
     let subject = &Subject { pod: pod.key.clone(), container: None };
     let group = pod.spec.security_context.as_ref().and_then(|c| c.fs_group);
     let mut found = FileVolumes::default();
-    for volume in pod.spec.volumes.iter().flatten() {
+    for volume in super::used_volumes(pod) {
         let mut maker = Maker { pod, node, subject, volume: &volume.name, files: BTreeMap::new() };
         if let Some(source) = &volume.persistent_volume_claim
             && node.objects.claim(&pod.key.namespace, &source.claim_name).is_none()

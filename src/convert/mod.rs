@@ -23,6 +23,7 @@ mod resources;
 mod sandbox;
 mod security;
 pub mod support;
+mod used;
 
 pub use container::container_body;
 pub use credentials::{PullSecrets, pull_secrets};
@@ -44,6 +45,7 @@ pub use resources::{QosClass, qos_class};
 pub use sandbox::sandbox_body;
 pub use security::{PASSWD, check_named_user, named_user, seccomp_profile};
 pub use support::{FieldVerdict, SupportPolicy, SysctlPatternError, Sysctls, Verdict, unsupported};
+pub(crate) use used::{used_volumes, uses, volumes_of};
 
 use crate::{
     engine::ImageDetails,

@@ -179,12 +179,24 @@ fn is_bound(mount: &api::VolumeMount) -> bool {
     !bind_field(mount).is_empty()
 }
 
+/// The claims of a pod that is to have them: those that a container mounts, and those that are there and may come to
+/// be mounted by an edit, which keeps the sandbox.
+fn claims<'a>(
+    pod: &'a Pod,
+    node: &'a NodeFacts,
+) -> impl Iterator<Item = (&'a String, &'a api::PersistentVolumeClaimVolumeSource)> {
+    let claims = pod.spec.volumes.iter().flatten();
+    let claims = claims.filter_map(|v| Some((&v.name, v.persistent_volume_claim.as_ref()?)));
+    claims.filter(|(name, claim)| {
+        let is_there = node.objects.claim(&pod.key.namespace, &claim.claim_name).is_some();
+        is_there || pod.containers.iter().any(|container| super::uses(&container.api, name))
+    })
+}
+
 /// The claims of a pod in its sandbox, where no program looks at them: as long as the pod is there the engine
 /// knows that they are in use, also while no container mounts the whole of one, and prunes none.
 pub(super) fn held_claims(pod: &Pod, node: &NodeFacts) -> Vec<Mount> {
-    let claims = pod.spec.volumes.iter().flatten();
-    let claims = claims.filter_map(|v| Some((&v.name, v.persistent_volume_claim.as_ref()?)));
-    claims.map(|(name, claim)| claim_mount(&format!("/claims/{name}"), pod, claim, true, node)).collect()
+    claims(pod, node).map(|(name, claim)| claim_mount(&format!("/claims/{name}"), pod, claim, true, node)).collect()
 }
 
 /// The Docker volume of a claim.
@@ -224,14 +236,12 @@ fn claim_volumes(
     node: &NodeFacts,
     wanted: impl Fn(&str, &api::PersistentVolumeClaimVolumeSource) -> bool,
 ) -> Vec<ClaimVolume> {
-    let claims = pod.spec.volumes.iter().flatten();
-    let claims = claims.filter_map(|v| Some((&v.name, v.persistent_volume_claim.as_ref()?)));
     let volume = |(name, claim): (&String, &api::PersistentVolumeClaimVolumeSource)| ClaimVolume {
         volume: name.clone(),
         name: names::claim_volume_name(&pod.key.namespace, &claim.claim_name),
         labels: labels::of_claim(&node.instance, &pod.key.namespace, &claim.claim_name),
     };
-    claims.filter(|(name, claim)| wanted(name, claim)).map(volume).collect()
+    claims(pod, node).filter(|(name, claim)| wanted(name, claim)).map(volume).collect()
 }
 
 /// Whether the container gets the managed `/etc/hosts`: not if it mounts its own, nor without an

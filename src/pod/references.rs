@@ -35,7 +35,7 @@ pub enum VolumeState {
     Settled,
     /// It is what was right before.
     Outdated,
-    /// Nobody has looked since our start: it may be missing.
+    /// Nobody has looked since our start, or since a container came to mount it: it may be missing.
     Unknown,
 }
 

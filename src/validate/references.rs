@@ -1,6 +1,9 @@
 //! What a pod can not start without: the objects it refers to, and their keys. Owns nothing but this question.
 
-use crate::pod::objects::{ObjectId, ObjectKind, Objects};
+use crate::{
+    convert,
+    pod::objects::{ObjectId, ObjectKind, Objects},
+};
 use k8s_openapi::api::core::v1 as api;
 use std::collections::BTreeSet;
 
@@ -61,8 +64,12 @@ fn needs(spec: &api::PodSpec) -> Vec<Need<'_>> {
             of_container(container, &format!("spec.{list}[{index}]"), &mut found);
         }
     }
+    let containers = || lists.iter().flat_map(|(_, list)| list.unwrap_or_default());
     for (index, volume) in spec.volumes.iter().flatten().enumerate() {
-        of_volume(volume, &format!("spec.volumes[{index}]"), &mut found);
+        // What no container mounts is not waited for.
+        if containers().any(|container| convert::uses(container, &volume.name)) {
+            of_volume(volume, &format!("spec.volumes[{index}]"), &mut found);
+        }
     }
     found.retain(|need| !need.name.is_empty());
     found
@@ -158,6 +165,8 @@ mod tests {
     fn told(container: Value, volumes: &Value) -> Vec<String> {
         let mut container = container;
         container["name"] = "c".into();
+        let mounted = volumes.as_array().unwrap().iter().map(|v| &v["name"]).filter(|name| *name != "unused");
+        container["volumeMounts"] = mounted.map(|name| json!({"name": name, "mountPath": "/m"})).collect();
         let spec = from_value(json!({"containers": [container], "volumes": volumes})).unwrap();
         let missing = missing(&spec, "default", &objects());
         missing.into_iter().map(|(message, field)| format!("{field}: {message}")).collect()
@@ -195,6 +204,7 @@ mod tests {
             {"name": "b", "secret": {"secretName": "s", "items": items("none")}},
             {"name": "c", "projected": {"sources": [{"secret": {"name": "s", "items": items("none")}}, {"configMap": {"name": "n"}}]}},
             {"name": "d", "persistentVolumeClaim": {"claimName": "p"}},
+            {"name": "unused", "secret": {"secretName": "gone"}},
         ]);
         let expected = [
             "spec.containers[0].envFrom[0].configMapRef.name: ConfigMap default/none is declared by no file",

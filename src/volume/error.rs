@@ -64,6 +64,12 @@ pub enum VolumeError {
         /// Whose it is.
         place: Place,
     },
+    /// A volume of files that can not be written yet.
+    #[error("{what}")]
+    Missing {
+        /// The kubelet's words.
+        what: String,
+    },
     /// Huge pages of a size that the pod does not say.
     #[error("{place}{problem}")]
     HugePages {

@@ -99,7 +99,7 @@ impl VolumeManager {
         Self { root: root_dir.into() }
     }
 
-    /// Makes the pod's directory and its volumes, and checks its host paths. What is there already
+    /// Makes the pod's directory and the volumes that its containers use, and checks their host paths. What is there already
     /// stays as it is. To be called before the pod's first container is made, and again after a
     /// reboot, when memory volumes are gone.
     ///
@@ -114,24 +114,7 @@ impl VolumeManager {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
         self.write_files(pod, files, now)?;
-        for volume in pod.spec.volumes.iter().flatten() {
-            // Written above; made by the engine; made once its image is here.
-            if convert::file_volume_path(&self.root, pod, volume).is_some()
-                || volume.persistent_volume_claim.is_some()
-                || volume.image.is_some()
-            {
-                continue;
-            }
-            let place = &place.volume(&volume.name);
-            if let Some(host_path) = &volume.host_path {
-                host_path::prepare(host_path, place)?;
-            } else if let Some(empty_dir) = &volume.empty_dir {
-                self.prepare_empty_dir(pod, &volume.name, empty_dir, node, place)?;
-            } else {
-                return Err(VolumeError::Unsupported { place: place.clone() });
-            }
-        }
-        Ok(())
+        convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))
     }
 
     /// Gives what claims hold to the pod's `fsGroup`, as `fsGroupChangePolicy` says. To be called before the
@@ -185,12 +168,9 @@ impl VolumeManager {
     ) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
-        // A host path may have gone since the pod's start; the engine refuses a missing source.
-        for volume in pod.spec.volumes.iter().flatten() {
-            if let Some(host_path) = &volume.host_path {
-                host_path::prepare(host_path, &place.volume(&volume.name))?;
-            }
-        }
+        // A host path may have gone since the pod's start, and an edit may mount what nobody used before; the
+        // engine refuses a missing source. What others mount is their own affair.
+        convert::volumes_of(pod, container).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
         if convert::mounts_hosts(container, pod, sandbox) {
             let path = paths::etc_hosts(&self.root, &pod.uid).map_err(place.name())?;
             let node_hosts = if pod.host_network { node_hosts() } else { String::new() };
@@ -224,6 +204,24 @@ impl VolumeManager {
     pub fn abandon_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key).volume(&volume.name);
         image::abandon(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
+    }
+
+    /// Why a container can not be made yet: a volume of files that it uses and that was never written is among those
+    /// that can not be, named with the reason. What was written once is good enough.
+    pub fn check_written(
+        &self,
+        pod: &Pod,
+        container: &Container,
+        failed: &[(String, String)],
+    ) -> Result<(), VolumeError> {
+        for volume in convert::volumes_of(pod, container) {
+            let Some((_, what)) = failed.iter().find(|(name, _)| *name == volume.name) else { continue };
+            let Some(path) = convert::file_volume_path(&self.root, pod, volume) else { continue };
+            if !path.map_err(Place::of(&pod.key).name())?.is_dir() {
+                return Err(VolumeError::Missing { what: what.clone() });
+            }
+        }
+        Ok(())
     }
 
     /// The files that variables of a container are taken from, found without leaving their volumes.
@@ -369,6 +367,27 @@ impl VolumeManager {
 
     fn pod_dir(&self, uid: &PodUid, place: &Place) -> Result<PathBuf, VolumeError> {
         paths::pod_dir(&self.root, uid).map_err(place.name())
+    }
+
+    /// Makes a volume, or checks its host path.
+    fn prepare_volume(
+        &self,
+        pod: &Pod,
+        volume: &api::Volume,
+        node: &NodeFacts,
+        place: &Place,
+    ) -> Result<(), VolumeError> {
+        let place = &place.volume(&volume.name);
+        // Written of its own; made by the engine; made once its image is here.
+        let is_made_elsewhere = convert::file_volume_path(&self.root, pod, volume).is_some()
+            || volume.persistent_volume_claim.is_some()
+            || volume.image.is_some();
+        match (&volume.host_path, &volume.empty_dir) {
+            _ if is_made_elsewhere => Ok(()),
+            (Some(host_path), _) => host_path::prepare(host_path, place),
+            (None, Some(empty_dir)) => self.prepare_empty_dir(pod, &volume.name, empty_dir, node, place),
+            (None, None) => Err(VolumeError::Unsupported { place: place.clone() }),
+        }
     }
 
     fn prepare_empty_dir(

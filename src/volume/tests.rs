@@ -36,7 +36,17 @@ impl Room {
         Pod::from_manifest(written, source(), &node()).expect("pod")
     }
     fn prepare(&self, spec: &str) -> Result<(), VolumeError> {
-        self.manager().prepare(&self.pod(spec), &[], jiff::Timestamp::UNIX_EPOCH, &self.node())
+        let mut written: api::Pod = (*self.pod(spec).written).clone();
+        let spec = written.spec.as_mut().expect("spec");
+        // Volumes are those of a container.
+        let mount = |v: &api::Volume| api::VolumeMount {
+            name: v.name.clone(),
+            mount_path: format!("/{}", v.name),
+            ..api::VolumeMount::default()
+        };
+        spec.containers[0].volume_mounts = Some(spec.volumes.iter().flatten().map(mount).collect());
+        let pod = Pod::from_manifest(written, source(), &node()).expect("pod");
+        self.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &self.node())
     }
     fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
         let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
@@ -191,6 +201,46 @@ fn host_path_types() {
         }
         None => println!("NOT ASKED, because this machine has no block device: BlockDevice"),
     }
+}
+
+#[test]
+fn only_volumes_that_are_mounted_are_made_and_checked() {
+    let room = Room::new();
+    let of = |first: &str| {
+        room.pod(&format!(
+            "containers: [{{name: a, image: i, volumeMounts: [{first}]}}, {{name: b, image: i, volumeMounts: [{{name: file, mountPath: \
+             /f}}]}}]\nvolumes: [{{name: cache, emptyDir: {{}}}}, {{name: log, hostPath: {{path: HOST/log}}}}, {{name: file, \
+             hostPath: {{path: HOST/file, type: File}}}}, {{name: none, hostPath: {{path: HOST/none, type: Directory}}}}]"
+        ))
+    };
+    let file = room.path("host/file");
+    fs::create_dir(room.path("host")).expect("directory");
+    let prepare = |pod: &Pod| room.manager().prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node());
+    assert!(matches!(prepare(&of("")), Err(VolumeError::HostPathType { path, .. }) if path == file));
+    fs::write(&file, "").expect("file");
+    prepare(&of("")).expect("nobody mounts the one that is missing");
+    assert!(!room.empty_dir("cache").exists() && !room.path("host/log").exists());
+    // What only the other container mounts has gone, and this one comes to mount more.
+    fs::remove_file(&file).expect("removed");
+    let pod = of("{name: cache, mountPath: /c}, {name: log, mountPath: /l}");
+    room.prepare_container(&pod, 0, 1, &[]).expect("prepared");
+    assert!(room.empty_dir("cache").is_dir() && room.path("host/log").is_dir());
+    assert!(matches!(room.prepare_container(&pod, 1, 1, &[]), Err(VolumeError::HostPathType { .. })));
+}
+
+#[test]
+fn a_volume_that_was_never_written_keeps_its_container_waiting() {
+    let room = Room::new();
+    let pod = room.pod(
+        "containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /v}]}, {name: b, image: i}]\nvolumes: [{name: v, \
+         configMap: {name: gone}}]",
+    );
+    let failed = [("v".to_owned(), "configmap \"gone\" not found".to_owned())];
+    let check = |index: usize| room.manager().check_written(&pod, &pod.containers[index], &failed);
+    assert_eq!(check(0).expect_err("missing").to_string(), "configmap \"gone\" not found");
+    check(1).expect("it does not mount it");
+    fs::create_dir_all(room.path("root/pods/u1/volumes/kubernetes.io~configmap/v")).expect("directories");
+    check(0).expect("it was written before");
 }
 
 #[test]

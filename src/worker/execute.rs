@@ -261,8 +261,10 @@ impl<E: Engine> Task<E> {
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
         let profile = convert::seccomp_profile(pod, container);
         let claims = self.claims(convert::claims_in_parts(pod, container, &facts)).await?;
+        let files = self.files.clone();
         let (seccomp_profile, disk) = self
             .on_disk(move |volumes| {
+                volumes.check_written(&whole, &on_disk, &files.failed)?;
                 let disk = DiskFacts { claims, env_files: volumes.env_files(&whole, &on_disk) };
                 volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &disk, &known)?;
                 Ok((profile.map(|profile| volumes.seccomp_profile(&profile)), disk))

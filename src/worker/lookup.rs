@@ -112,14 +112,58 @@ fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Arc<FileVolumes>>) -> Arc
     }
 }
 
+/// Whether all volumes that should be there were written before, whatever they held.
+fn has_all(written: &FileVolumes, files: &FileVolumes) -> bool {
+    let mut names = files.volumes.iter().map(|volume| &volume.name);
+    names.all(|name| written.volumes.iter().any(|volume| volume.name == *name))
+}
+
 fn volumes(files: Option<&Arc<FileVolumes>>, written: Option<&Arc<FileVolumes>>) -> VolumeReferences {
     let Some(files) = files else { return VolumeReferences::default() };
     let missing = files.failed.first().map(|(_, message)| message.clone());
     let state = match written {
         _ if files.volumes.is_empty() && files.failed.is_empty() => VolumeState::Settled,
         Some(written) if Arc::ptr_eq(files, written) => VolumeState::Settled,
-        Some(_) => VolumeState::Outdated,
-        None => VolumeState::Unknown,
+        Some(written) if has_all(written, files) => VolumeState::Outdated,
+        // None was written since our start, or one that an edit mounts was not.
+        Some(_) | None => VolumeState::Unknown,
     };
     VolumeReferences { missing, state }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::convert::{FileVolume, Medium};
+
+    fn of(volumes: &[&str], failed: &[&str]) -> Arc<FileVolumes> {
+        let volume = |name: &&str| FileVolume {
+            name: (*name).to_owned(),
+            medium: Medium::Disk,
+            group: None,
+            files: BTreeMap::new(),
+        };
+        let failed = failed.iter().map(|name| ((*name).to_owned(), format!("no {name}"))).collect();
+        Arc::new(FileVolumes { volumes: volumes.iter().map(volume).collect(), failed })
+    }
+
+    #[test]
+    fn a_volume_that_was_never_written_is_waited_for() {
+        let state = |files: &Arc<FileVolumes>, written| volumes(Some(files), written).state;
+        let one = of(&["a"], &[]);
+        for (files, written, expected) in [
+            (&one, None, VolumeState::Unknown),
+            (&one, Some(&one), VolumeState::Settled),
+            (&one, Some(&of(&["a"], &["b"])), VolumeState::Outdated),
+            (&one, Some(&of(&["a", "b"], &[])), VolumeState::Outdated),
+            (&one, Some(&of(&[], &[])), VolumeState::Unknown),
+            (&of(&["a", "b"], &[]), Some(&one), VolumeState::Unknown),
+            (&of(&[], &[]), None, VolumeState::Settled),
+            // Told once, by an action that writes nothing.
+            (&of(&[], &["a"]), None, VolumeState::Unknown),
+        ] {
+            assert_eq!(state(files, written), expected, "{files:?} after {written:?}");
+        }
+        assert_eq!(volumes(Some(&of(&["a"], &["b"])), None).missing.as_deref(), Some("no b"));
+    }
 }

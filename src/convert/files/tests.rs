@@ -138,6 +138,21 @@ fn one_that_can_not_be_written_does_not_hold_up_others() {
 }
 
 #[test]
+fn what_no_container_mounts_is_not_waited_for() {
+    let of = |init: &str| {
+        let pod = pod_of(&format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: web, uid: u1}}, spec: {{volumes: [{{name: old, secret: {{secretName: \
+             none}}}}, {{name: data, persistentVolumeClaim: {{claimName: none}}}}], initContainers: [{{name: a, image: i{init}}}], \
+             containers: [{{name: c, image: i}}]}}}}"
+        ));
+        let held = bodies_on(&pod, &node())["sandbox"]["HostConfig"]["Mounts"].as_array().map_or(0, Vec::len);
+        (file_volumes(&pod, &node()).failed.len(), held)
+    };
+    assert_eq!(of(""), (0, 0));
+    assert_eq!(of(", volumeMounts: [{name: old, mountPath: /o}, {name: data, mountPath: /d}]"), (2, 1));
+}
+
+#[test]
 fn secrets_lie_in_memory_and_mounts_are_read_only() {
     for (volume, medium, plugin) in [
         ("configMap: {name: c}", Medium::Disk, "configmap"),
