@@ -16,6 +16,7 @@ mod hosts;
 mod labels;
 mod mounts;
 mod names;
+mod nested;
 mod observe;
 mod ports;
 mod references;
@@ -39,6 +40,8 @@ pub use labels::{ANNOTATION_RESTART_COUNT, IDENTITY_LABELS, Labels, MANAGED_BY, 
 pub use mounts::{ClaimDirectories, ClaimVolume, SubPath, claims_in_parts, claims_of_group, sub_paths};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{claim_volume_name, container_name, hostname, sandbox_name};
+pub use nested::MountPoint;
+pub(crate) use nested::mount_points;
 pub use observe::{Observed, assemble, listed_identity, observe};
 pub use references::references;
 pub use resources::{QosClass, qos_class};

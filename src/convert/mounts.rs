@@ -125,7 +125,10 @@ pub(super) fn mounts(
 }
 
 /// The claim behind a mount, if there is one.
-fn claim_of<'a>(pod: &'a Pod, mount: &api::VolumeMount) -> Option<&'a api::PersistentVolumeClaimVolumeSource> {
+pub(super) fn claim_of<'a>(
+    pod: &'a Pod,
+    mount: &api::VolumeMount,
+) -> Option<&'a api::PersistentVolumeClaimVolumeSource> {
     let volume = pod.spec.volumes.iter().flatten().find(|v| v.name == mount.name)?;
     volume.persistent_volume_claim.as_ref()
 }
@@ -221,12 +224,17 @@ pub fn claims_of_group(pod: &Pod, node: &NodeFacts) -> Vec<ClaimVolume> {
     claim_volumes(pod, node, |_, claim| claim.read_only != Some(true))
 }
 
+/// Whether a mount is of a part of its volume.
+pub(super) fn is_in_part(mount: &api::VolumeMount) -> bool {
+    let given = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
+    given(&mount.sub_path) || given(&mount.sub_path_expr)
+}
+
 /// The claims of which a container mounts a part, or which it mounts as Docker mounts directories alone.
 pub fn claims_in_parts(pod: &Pod, container: &Container, node: &NodeFacts) -> Vec<ClaimVolume> {
-    let given = |path: &Option<String>| path.as_ref().is_some_and(|path| !path.is_empty());
     let in_part = |name: &str| {
         let mut mounts = container.api.volume_mounts.iter().flatten();
-        mounts.any(|m| m.name == name && (given(&m.sub_path) || given(&m.sub_path_expr) || is_bound(m)))
+        mounts.any(|m| m.name == name && (is_in_part(m) || is_bound(m)))
     };
     claim_volumes(pod, node, |name, _| in_part(name))
 }
@@ -262,11 +270,11 @@ fn has_mount(container: &Container, target: &str) -> bool {
 }
 
 /// A relative path is taken from the container's root.
-fn absolute(path: &str) -> String {
+pub(super) fn absolute(path: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }
 }
 
-fn volume_path(
+pub(super) fn volume_path(
     pod: &Pod,
     container: &Container,
     mount: &api::VolumeMount,
@@ -402,7 +410,7 @@ fn bind_options(
     Ok((options != MountBindOptions::default()).then_some(options))
 }
 
-fn name_error<'a>(subject: &'a Subject, field: &'a str) -> impl FnOnce(NotAFileName) -> ConvertError + 'a {
+pub(super) fn name_error<'a>(subject: &'a Subject, field: &'a str) -> impl FnOnce(NotAFileName) -> ConvertError + 'a {
     move |source| ConvertError::Name { subject: subject.clone(), field: field.to_owned(), source }
 }
 

@@ -20,6 +20,7 @@ mod layers;
 mod log_links;
 mod memory;
 mod mount_table;
+mod nested;
 mod ownership;
 pub mod paths;
 mod sub_path;
@@ -156,7 +157,7 @@ impl VolumeManager {
     }
 
     /// Makes the files of one instance of a container: `/etc/hosts`, an empty termination message,
-    /// sub-paths. To be called before each container is made, once its sandbox runs.
+    /// sub-paths, places for what is mounted in volumes of files. To be called before each container is made, once its sandbox runs.
     pub fn prepare_container(
         &self,
         pod: &Pod,
@@ -183,6 +184,10 @@ impl VolumeManager {
         for sub_path in convert::sub_paths(pod, container, sandbox, disk, node)? {
             let place = &place.volume(&sub_path.volume);
             sub_path::bind(&sub_path, place)?;
+        }
+        // After what is mounted there, which tells whether it is a file.
+        for point in convert::mount_points(pod, container, node)? {
+            nested::make(&point, &place.volume(&point.volume))?;
         }
         Ok(())
     }

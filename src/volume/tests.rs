@@ -244,6 +244,42 @@ fn a_volume_that_was_never_written_keeps_its_container_waiting() {
 }
 
 #[test]
+fn what_is_mounted_in_a_volume_of_files_has_its_place_there() {
+    let room = Room::new();
+    let of = |nested: &str| {
+        room.pod(&format!(
+            "containers: [{{name: a, image: i, volumeMounts: [{{name: v, mountPath: /v}}, {nested}]}}]\nvolumes: [{{name: v, \
+             configMap: {{name: c}}}}, {{name: tmp, emptyDir: {{}}}}, {{name: file, hostPath: {{path: HOST}}}}]"
+        ))
+    };
+    fs::write(room.path("host"), "").expect("file");
+    let volume = room.path("root/pods/u1/volumes/kubernetes.io~configmap/v");
+    let files = |names: &[&str]| {
+        let file = |name: &&str| {
+            let file = convert::VolumeFile { content: Confidential::new(name.as_bytes()), mode: 0o644 };
+            (PathBuf::from(*name), file)
+        };
+        let files = names.iter().map(file).collect();
+        let written = FileVolume { name: "v".into(), medium: Medium::Disk, group: None, files };
+        room.manager().write_files(&of("{name: tmp, mountPath: /t}"), &[written], jiff::Timestamp::UNIX_EPOCH)
+    };
+    files(&["one", "two"]).expect("written");
+    let start = |nested: &str| room.prepare_container(&of(nested), 0, 0, &[]);
+    start("{name: tmp, mountPath: /v/deep/dir}, {name: file, mountPath: /v/file}").expect("prepared");
+    assert!(volume.join("deep/dir").is_dir() && volume.join("file").is_file());
+    assert_eq!((mode(&volume.join("deep")), mode(&volume.join("file"))), (0o755, 0o644));
+    // They outlive what comes and goes around them.
+    files(&["one", "three"]).expect("written");
+    assert!(volume.join("deep/dir").is_dir() && volume.join("file").is_file() && !volume.join("two").exists());
+    // An edit mounts the one where the other was.
+    start("{name: file, mountPath: /v/deep/dir}, {name: tmp, mountPath: /v/file}").expect("prepared");
+    assert!(volume.join("deep/dir").is_file() && volume.join("file").is_dir());
+    let error = chain(&start("{name: tmp, mountPath: /v/one}").expect_err("a key is there"));
+    assert!(error.contains("volume v: can not make a place to mount at"), "{error}");
+    assert_eq!(text(&volume.join("one")), "one");
+}
+
+#[test]
 fn host_paths_are_made_where_the_type_says_so() {
     let room = Room::new();
     let spec = "containers: [{name: c, image: i}]\nvolumes: [{name: a, hostPath: {path: HOST/deep/dir, type: DirectoryOrCreate}}, \
