@@ -120,7 +120,7 @@ impl Maker<'_> {
     fn whole(&mut self, volume: &api::Volume, group: Option<i64>) -> Result<Option<FileVolume>, ConvertError> {
         let Some(medium) = self.volume(volume)? else { return Ok(None) };
         let group = group.map(u32::try_from).transpose().map_err(|_| self.invalid("fsGroup is not a group id"))?;
-        if let Some(why) = super::nested::clash(self.pod, self.volume, self.files.keys()) {
+        if let Some(why) = super::nested::clash(self.pod, self.volume, &self.files.keys()) {
             return Err(self.invalid(&why));
         }
         let files = std::mem::take(&mut self.files);

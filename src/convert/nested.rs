@@ -63,7 +63,11 @@ pub(crate) fn mount_points(
 }
 
 /// Why a mount can not lie below a volume with these files; the first one.
-pub(super) fn clash<'a>(pod: &Pod, volume: &str, files: impl Iterator<Item = &'a PathBuf> + Clone) -> Option<String> {
+pub(super) fn clash<'a>(
+    pod: &Pod,
+    volume: &str,
+    files: &(impl Iterator<Item = &'a PathBuf> + Clone),
+) -> Option<String> {
     let places = pod.containers.iter().flat_map(|container| {
         let mounts = container.api.volume_mounts.iter().flatten();
         let target = move |index| mounts.clone().nth(index).map(|mount| mount.mount_path.as_str()).unwrap_or_default();
@@ -177,7 +181,7 @@ mod tests {
                 "{VOLUMES}\ncontainers: [{{name: c, image: i, volumeMounts: [{{name: cfg, mountPath: /a}}, {{name: tmp, mountPath: \
                  {target}}}]}}]"
             ));
-            clash(&pod, "cfg", [PathBuf::from(file)].iter()).is_some()
+            clash(&pod, "cfg", &[PathBuf::from(file)].iter()).is_some()
         };
         for (target, file, expected) in [
             ("/a/keys", "key", false),
