@@ -111,8 +111,8 @@ pub fn projected(volume: &api::ProjectedVolumeSource, path: &Path, f: &mut Findi
             } else if let Some((other, &(first, _))) =
                 taken.iter().find(|(other, (_, may_lack))| !may_lack && !optional && one_holds_the_other(other, file))
             {
-                let why = format!("{other} and {file} can not both be files");
-                f.invalid(&path, file, &why).related_path(&sources.index(first), "the other one");
+                f.invalid(&path, file, &format!("and {other} can not both be files"))
+                    .related_path(&sources.index(first), "the other one");
             }
             taken.entry(file).or_insert((index, optional));
         }
