@@ -255,6 +255,96 @@ async fn volumes_of_objects_follow_them_without_a_restart() {
     assert_eq!(mounts(&node), Vec::<String>::new());
 }
 
+/// A pod that mounts below volumes of files, and writes what is there to `out` again and again. `more` is one more
+/// mount.
+fn nested_pod(out: &Path, more: &str) -> String {
+    format!(
+        r#"
+apiVersion: v1
+kind: Pod
+metadata: {{name: nested}}
+spec:
+  terminationGracePeriodSeconds: 1
+  volumes:
+  - {{name: out, hostPath: {{path: {out}, type: DirectoryOrCreate}}}}
+  - {{name: cfg, configMap: {{name: cfg}}}}
+  - {{name: keys, secret: {{secretName: keys}}}}
+  - {{name: all, projected: {{sources: [{{configMap: {{name: cfg}}}}]}}}}
+  - {{name: tmp, emptyDir: {{}}}}
+  - {{name: unused, secret: {{secretName: gone}}}}
+  - {{name: late, configMap: {{name: late}}}}
+  - {{name: scratch, emptyDir: {{medium: Memory}}}}
+  containers:
+  - name: see
+    image: kl-test/busybox:1
+    command: [sh, -c]
+    args:
+    - |
+      echo made > /all/deep/tmp/file
+      while :; do
+        for f in /etc/app/host /etc/app/keys/password /etc/app/one.conf /all/host /all/deep/tmp/file /late/x /scratch; do
+          [ -d $f ] && echo $f/ || echo $f=$(cat $f)
+        done > /out/seen.tmp 2>&1
+        mv /out/seen.tmp /out/seen
+        usleep 50000
+      done
+    volumeMounts:
+    - {{name: out, mountPath: /out}}
+    - {{name: cfg, mountPath: /etc/app}}
+    - {{name: keys, mountPath: /etc/app/keys}}
+    - {{name: out, mountPath: /etc/app/one.conf, subPath: one.conf}}
+    - {{name: all, mountPath: /all}}
+    - {{name: tmp, mountPath: /all/deep/tmp}}
+{more}"#,
+        out = out.display()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mounts_lie_below_volumes_of_objects() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("one.conf"), "1").unwrap();
+    node.declare("cfg.yaml", &config_map("cfg", "{host: example.org}"));
+    node.declare("late.yaml", &config_map("late", "{x: later}"));
+    node.declare("keys.yaml", &secret("keys", "{password: abc}"));
+    // What nobody mounts is not waited for.
+    node.declare("nested.yaml", &nested_pod(&out, ""));
+    let id = node.runs("nested", "see").await;
+    let below = ["/etc/app/keys/password=abc", "/etc/app/one.conf=1", "/all/deep/tmp/file=made"];
+    shows(&out, &[&below[..], &["/etc/app/host=example.org", "/all/host=example.org"]].concat(), &["later"]).await;
+    // The mounts stay when the files around them change.
+    node.declare("cfg.yaml", &config_map("cfg", "{host: example.com}"));
+    shows(&out, &[&below[..], &["/etc/app/host=example.com", "/all/host=example.com"]].concat(), &[]).await;
+    // A key takes no mount's place.
+    node.declare("cfg.yaml", &config_map("cfg", "{host: example.net, keys: clash}"));
+    node.said("/etc/app/keys can not be mounted in the volume").await;
+    shows(&out, &[&below[..], &["/etc/app/host=example.com"]].concat(), &[]).await;
+    assert_eq!(node.runs("nested", "see").await, id);
+    // Which is no other volume's affair, nor that of a container that starts again with what is there.
+    node.declare("keys.yaml", &secret("keys", "{password: def}"));
+    shows(&out, &["/etc/app/keys/password=def", "/etc/app/host=example.com"], &[]).await;
+    node.kill().await;
+    node.declare("keys.yaml", &secret("keys", "{password: abc}"));
+    node.start();
+    shows(&out, &below, &[]).await;
+    node.engine.kill(&id, "SIGKILL").await.unwrap();
+    let id = node.replaced("nested", "see", &id).await;
+    node.declare("cfg.yaml", &config_map("cfg", "{host: example.net}"));
+    shows(&out, &[&below[..], &["/etc/app/host=example.net"]].concat(), &[]).await;
+    // An edit mounts what nobody used: the container is made anew, and the volumes with it.
+    let sandbox = node.runs("nested", "POD").await;
+    let more = "    - {name: late, mountPath: /late}\n    - {name: scratch, mountPath: /scratch}\n";
+    node.declare("nested.yaml", &nested_pod(&out, more));
+    node.replaced("nested", "see", &id).await;
+    shows(&out, &[&below[..], &["/late/x=later", "/scratch/"]].concat(), &[]).await;
+    assert_eq!(node.runs("nested", "POD").await, sandbox);
+    node.withdraw("nested.yaml");
+    node.nothing_left().await;
+    assert_eq!(mounts(&node), Vec::<String>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_keeps_its_data() {
     let Some(node) = Node::running().await else { return };
