@@ -4,6 +4,7 @@
 //! Never an environment value or a secret: only names, ids, images, codes and the engine's words.
 
 use crate::{
+    engine::EngineError,
     event::{Happening, Recorder, reason},
     plan::{Ending, Failure, LastResults, PodAction, PodPlan, Target, WaitingReason},
     pod::{
@@ -11,7 +12,7 @@ use crate::{
         PodUid,
     },
     probe::ProbeReport,
-    status,
+    report, status,
     time::Timestamp,
 };
 use std::time::Duration;
@@ -135,6 +136,13 @@ impl<'a> Subject<'a> {
     pub(super) fn image_present(&self, image: &'a ImageRef) {
         let message = format!("Container image \"{image}\" already present on machine");
         self.of_image(self.normal(reason::PULLED, message), image);
+    }
+
+    /// Says that the engine does not tell of one of the pod's containers: till it does, nothing is done for the pod.
+    pub(super) fn unseen(&self, error: &EngineError) {
+        let message =
+            format!("the pod is left as it is while a container of it can not be inspected: {}", report(error));
+        self.events.record(self.warning(reason::FAILED_SYNC, message));
     }
 
     /// Says what of the pod's resolver could not be kept.

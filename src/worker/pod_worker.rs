@@ -8,7 +8,7 @@ use super::{
     summary::PodSummary, view::View,
 };
 use crate::{
-    engine::{Engine, EngineAction, EngineState},
+    engine::{Engine, EngineAction, EngineError, EngineState},
     plan::{
         Attempts, Desired, Hold, ImageStates, InFlight, LastResults, PodPlan, StopReason, SyncInput, Target,
         compute_pod_actions, incumbent,
@@ -114,6 +114,8 @@ pub struct PodWorker<E: Engine> {
     /// No action before then: the engine was away.
     paused_until: Option<Timestamp>,
     plan: PodPlan,
+    /// Why the pod could not be looked at, as was told.
+    unseen: Option<EngineError>,
     /// The manifest that was last noted on disk as applied.
     noted: Option<Arc<Pod>>,
     /// Incarnations whose noted manifest was asked for, or made by us.
@@ -176,6 +178,7 @@ impl<E: Engine> PodWorker<E> {
             lookup,
             paused_until: None,
             plan: PodPlan::default(),
+            unseen: None,
             noted: None,
             uids: BTreeSet::new(),
             volumes,
@@ -306,6 +309,7 @@ impl<E: Engine> PodWorker<E> {
         let shared = &self.shared;
         match self.view.observe(&shared.engine, &self.key, &instance, &shared.clock).await {
             Ok(()) => {
+                self.unseen = None;
                 let done = self.plan.finished || self.plan.deadline_exceeded;
                 let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
                 self.journal(None, None).changes(&before, self.view.pod(), &is_over);
@@ -319,6 +323,11 @@ impl<E: Engine> PodWorker<E> {
             Err(error) => {
                 debug!(pod = %self.key, "the pod can not be looked at: {}", report(&error));
                 self.pause();
+                // Whether the engine is away is the manager's to tell.
+                if !error.is_unavailable() && self.unseen.as_ref() != Some(&error) {
+                    self.journal(None, self.wanted()).unseen(&error);
+                    self.unseen = Some(error);
+                }
             }
         }
     }

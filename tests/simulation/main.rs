@@ -22,6 +22,7 @@ mod scenarios;
 mod schedule;
 mod state;
 mod sweep;
+mod unseen;
 
 #[test]
 fn sweep() {
@@ -36,6 +37,11 @@ fn the_most_important_pods_start_first() {
 #[test]
 fn one_uid_is_one_pods_at_a_time() {
     order::one_uid_is_one_pods_at_a_time();
+}
+
+#[test]
+fn a_container_that_the_engine_does_not_tell_of_is_told() {
+    unseen::told_once();
 }
 
 #[test]

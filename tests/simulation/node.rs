@@ -13,7 +13,7 @@ use kubelet_lite::{
         ContainerDetails,
         fake::{Call, FakeEngine, Fault, Verb},
     },
-    event::Recorder,
+    event::{Event, Recorder},
     manifest::Snapshot,
     plan::NodePolicy,
     time::Clock,
@@ -67,6 +67,7 @@ pub struct Node {
 struct Daemon {
     client: FakeEngine,
     task: JoinHandle<()>,
+    shared: Arc<Shared<Limited>>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     summary: watch::Receiver<NodeSummary>,
     watcher: Watcher,
@@ -146,6 +147,11 @@ impl Node {
         self.daemon.as_ref().map(|d| d.summary.borrow().clone())
     }
 
+    /// What the daemon says has happened.
+    pub fn events(&self) -> Vec<Event> {
+        self.daemon.as_ref().map(|d| d.shared.events.events()).unwrap_or_default()
+    }
+
     // ---- the daemon ----
 
     pub fn start_daemon(&mut self) {
@@ -178,9 +184,10 @@ impl Node {
         let options = ManagerOptions { sync_frequency: SYNC_FREQUENCY, max_pods: 110, addresses: None };
         self.note(Deed::DaemonUp);
         self.hear();
-        let manager = PodManager::new(Arc::new(shared), options, snapshots, summaries, detach.clone());
+        let shared = Arc::new(shared);
+        let manager = PodManager::new(shared.clone(), options, snapshots, summaries, detach.clone());
         let task = tokio::spawn(manager.run());
-        self.daemon = Some(Daemon { client, task, snapshot, summary, watcher, detach });
+        self.daemon = Some(Daemon { client, task, shared, snapshot, summary, watcher, detach });
     }
 
     /// `kill -9`.
