@@ -21,8 +21,10 @@ mod log_links;
 mod memory;
 mod mount_table;
 mod nested;
+mod node_files;
 mod ownership;
 pub mod paths;
+mod removal;
 mod sub_path;
 mod tree;
 
@@ -30,17 +32,18 @@ pub use applied::AppliedStore;
 pub use error::VolumeError;
 pub use key::environment_key;
 pub use log_links::{LogLink, LogLinks};
+pub use node_files::disk_size;
+pub use removal::Leftovers;
 
 use crate::{
-    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, ResolvConf, SandboxFacts},
-    pod::{Attempt, Confidential, Container, ContainerName, ImageVolume, Pod, PodUid},
+    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, SandboxFacts},
+    pod::{Attempt, Container, ContainerName, ImageVolume, Pod, PodUid},
 };
 use error::{Io, Place};
 use k8s_openapi::api::core::v1 as api;
 use memory::{memory_size, mount_tmpfs};
 use nix::fcntl::OFlag;
 use std::{
-    collections::BTreeSet,
     fs::{self, DirBuilder, OpenOptions, Permissions},
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
@@ -55,10 +58,6 @@ const EMPTY_DIR: u32 = 0o777;
 const FILES_DIR: u32 = 0o755;
 const SETGID: u32 = 0o2000;
 const HOSTS_FILE: u32 = 0o644;
-/// Bytes of a seccomp profile that are read; one that is longer is cut short, and then no JSON.
-const MAX_SECCOMP_PROFILE: u64 = 1 << 20;
-/// Bytes of a Docker configuration that are read, likewise.
-const MAX_CONFIG: u64 = 1 << 20;
 /// Any user of the container writes its last words.
 const TERMINATION_LOG: u32 = 0o666;
 
@@ -66,32 +65,6 @@ const TERMINATION_LOG: u32 = 0o666;
 #[derive(Clone, Debug)]
 pub struct VolumeManager {
     root: PathBuf,
-}
-
-/// Unmounts what is mounted below a directory and removes it; a symbolic link is removed as one.
-fn remove_directory(path: &Path, place: &Place) -> Result<(), VolumeError> {
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(place.io("look at", path)(error)),
-    };
-    if !metadata.is_dir() {
-        return fs::remove_file(path).map_err(place.io("remove", path));
-    }
-    mount_table::unmount_below(path, place)?;
-    match tree::remove(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.map_err(place.io("remove", path)),
-    }
-}
-
-/// What [`VolumeManager::set_aside`] did.
-#[derive(Debug, Default)]
-pub struct Leftovers {
-    /// Set aside by this call or an earlier one: whose they are, and where they lie now.
-    pub aside: Vec<(String, PathBuf)>,
-    /// Those that could not be; they are tried again when the daemon starts again.
-    pub failed: Vec<VolumeError>,
 }
 
 impl VolumeManager {
@@ -174,7 +147,7 @@ impl VolumeManager {
         convert::volumes_of(pod, container).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
         if convert::mounts_hosts(container, pod, sandbox) {
             let path = paths::etc_hosts(&self.root, &pod.uid).map_err(place.name())?;
-            let node_hosts = if pod.host_network { node_hosts() } else { String::new() };
+            let node_hosts = if pod.host_network { node_files::node_hosts() } else { String::new() };
             let content = convert::hosts_file(pod, sandbox.ips, &node_hosts, &node.cluster_domain);
             write_in_place(&path, content.as_bytes(), HOSTS_FILE).map_err(place.io("write", &path))?;
         }
@@ -258,116 +231,6 @@ impl VolumeManager {
         let mut bytes = Vec::new();
         file.take(limit).read_to_end(&mut bytes).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
-    }
-
-    /// A seccomp profile of the node, by its path below `<root-dir>/seccomp`; else why it can not be read.
-    pub fn seccomp_profile(&self, profile: &str) -> Result<String, String> {
-        let path = paths::seccomp_profile(&self.root, profile).map_err(|error| error.to_string())?;
-        let read = || {
-            if !fs::metadata(&path)?.is_file() {
-                // A pipe would keep us waiting.
-                return Err(io::Error::other("it is not a regular file"));
-            }
-            let mut text = String::new();
-            fs::File::open(&path)?.take(MAX_SECCOMP_PROFILE).read_to_string(&mut text)?;
-            Ok(text)
-        };
-        read().map_err(|error: io::Error| format!("{}: {error}", path.display()))
-    }
-
-    /// `<root-dir>/config.json`, a Docker configuration that says who pulls from which registry; `None` if
-    /// there is none.
-    pub fn registry_config(&self) -> Result<Option<Confidential>, VolumeError> {
-        let path = self.root.join("config.json");
-        let place = &Place::none();
-        let failed = place.io("read", &path);
-        let file = match OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(failed(error)),
-        };
-        let mut bytes = Vec::new();
-        match file.take(MAX_CONFIG).read_to_end(&mut bytes) {
-            Ok(_) => Ok(Some(Confidential::new(bytes))),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// The node's resolver: the file `path`, which is none if it is empty, and what lies behind
-    /// systemd-resolved's stub. Only [`convert::RESOLV_CONF`] may be missing, which then says nothing.
-    pub fn resolv_conf(&self, path: &Path) -> Result<ResolvConf, VolumeError> {
-        let read = |path: &Path| -> io::Result<String> {
-            let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-            let mut bytes = Vec::new();
-            file.take(MAX_CONFIG).read_to_end(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        let text = match read(path) {
-            _ if path.as_os_str().is_empty() => String::new(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path == Path::new(convert::RESOLV_CONF) => {
-                String::new()
-            }
-            text => text.map_err(Place::none().io("read", path))?,
-        };
-        Ok(ResolvConf { text, behind_stub: read(Path::new(convert::BEHIND_STUB)).ok() })
-    }
-
-    /// Removes everything of a pod, whose containers must be gone: unmounts what is mounted below its
-    /// directory, then removes the directory. Never follows a symbolic link, never enters what is
-    /// mounted. A pod that has nothing is success.
-    pub fn remove(&self, uid: &PodUid) -> Result<(), VolumeError> {
-        let place = &Place::of_uid(uid);
-        let path = self.pod_dir(uid, place)?;
-        remove_directory(&path, place)
-    }
-
-    /// The uids that have a directory. Other names are not ours and left out.
-    pub fn known_uids(&self) -> Result<BTreeSet<PodUid>, VolumeError> {
-        let place = &Place::none();
-        let path = paths::pods_dir(&self.root);
-        let entries = match fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
-            Err(error) => return Err(place.io("list", &path)(error)),
-        };
-        let mut uids = BTreeSet::new();
-        for entry in entries {
-            let entry = entry.map_err(place.io("list", &path))?;
-            if let Some(name) = entry.file_name().to_str().filter(|name| paths::plain(name).is_ok()) {
-                uids.insert(PodUid::new(name));
-            }
-        }
-        Ok(uids)
-    }
-
-    /// Gives the directories of pods whose uids are not among `keep` another name, under which no pod will ever
-    /// look for them: to be removed at leisure by [`Self::remove_aside`]. One that can not be set aside does not
-    /// hold up the others.
-    pub fn set_aside(&self, keep: &BTreeSet<PodUid>) -> Result<Leftovers, VolumeError> {
-        let pods = paths::pods_dir(&self.root);
-        let earlier = match fs::read_dir(&pods) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Leftovers::default()),
-            Err(error) => return Err(Place::none().io("list", &pods)(error)),
-        };
-        let aside = earlier.filter_map(|path| Some((paths::uid_of_aside(&path)?, path))).collect();
-        let mut leftovers = Leftovers { aside, failed: Vec::new() };
-        for uid in self.known_uids()?.difference(keep) {
-            let place = Place::of_uid(uid);
-            let from = self.pod_dir(uid, &place)?;
-            let taken = |to: &PathBuf| leftovers.aside.iter().any(|(_, path)| path == to);
-            let Some(to) = (0..).map(|n| paths::aside(&self.root, uid, n)).find(|to| !taken(to)) else { continue };
-            match fs::rename(&from, &to) {
-                Ok(()) => leftovers.aside.push((uid.to_string(), to)),
-                Err(error) => leftovers.failed.push(place.io("rename", &from)(error)),
-            }
-        }
-        Ok(leftovers)
-    }
-
-    /// Removes what was set aside, as [`Self::remove`] does with a pod's directory. May take long.
-    pub fn remove_aside(&self, path: &Path) -> Result<(), VolumeError> {
-        remove_directory(path, &Place::none())
     }
 
     fn pod_dir(&self, uid: &PodUid, place: &Place) -> Result<PathBuf, VolumeError> {
@@ -484,17 +347,6 @@ fn make_empty_dir(path: &Path, group: Option<u32>, place: &Place) -> Result<(), 
     // After the group: a change of owner clears set-gid.
     fs::set_permissions(&unfinished, Permissions::from_mode(mode)).map_err(place.io("set the mode of", &unfinished))?;
     fs::rename(&unfinished, path).map_err(place.io("create", path))
-}
-
-/// Bytes of the disk that a directory lies on; `None` if the system does not say.
-pub fn disk_size(directory: &Path) -> Option<i64> {
-    let disk = nix::sys::statvfs::statvfs(directory).ok()?;
-    i64::try_from(disk.blocks().saturating_mul(disk.fragment_size())).ok()
-}
-
-/// The node's own `/etc/hosts`; without one there is nothing to copy.
-fn node_hosts() -> String {
-    fs::read(Path::new("/etc/hosts")).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 /// Makes the file hold `content`, keeping its inode: containers that run mount it. One that is right
