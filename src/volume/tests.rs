@@ -3,8 +3,8 @@
 mod as_root;
 
 use super::*;
-use crate::pod::{ContainerId, ContainerName, ManifestSource, Node};
-use std::os::unix::fs::symlink;
+use crate::pod::{Confidential, ContainerId, ContainerName, ManifestSource, Node};
+use std::{collections::BTreeSet, os::unix::fs::symlink};
 use tempfile::TempDir;
 
 struct Room {

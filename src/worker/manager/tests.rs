@@ -3,21 +3,6 @@ use crate::pod::Pod;
 use std::path::PathBuf;
 
 #[test]
-fn an_engine_that_is_too_old_is_named() {
-    let of = |api: &str| {
-        check_version(&EngineVersion { version: "x".into(), api_version: api.into(), ..Default::default() })
-    };
-    assert_eq!(of("1.41"), Ok(()));
-    assert_eq!(of("2.0"), Ok(()));
-    assert_eq!(of("?"), Ok(()));
-    let error = of("1.40").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "version: unexpected answer: Docker Engine x is too old: upgrade it to 20.10 or later"
-    );
-}
-
-#[test]
 fn a_pod_that_is_not_declared_ends_only_if_its_file_says_so() {
     let key = PodKey::new("default", "web-n");
     let source = ManifestSource { path: PathBuf::from("/m/web.yaml"), document: 0 };
