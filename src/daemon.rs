@@ -23,8 +23,8 @@ use crate::{
     volume,
     volume::{AppliedStore, LogLinks, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
-        Shared, StartQueue,
+        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, Pulse,
+        SandboxImage, Shared, StartQueue,
     },
 };
 use std::{
@@ -89,6 +89,7 @@ pub async fn run(
     };
     let api = ApiState { shared: shared.clone(), summary: summary.clone(), snapshots: handle.snapshots.clone() };
     let starting = shared.clone();
+    let (pulse, beats) = worker::pulse();
     let manager = PodManager::new(shared, options, handle.snapshots.clone(), summary_tx, detach.clone());
     info!(
         version = env!("CARGO_PKG_VERSION"), node = settings.node_name,
@@ -98,12 +99,12 @@ pub async fn run(
     starting.events.keep_of_node(&settings.node_name, EventType::Normal, reason::STARTING, "Starting kubelet-lite.");
     let watcher = tokio::spawn(watcher.run(detach.clone()));
     let (shutdown_tx, shutdown) = watch::channel(Shutdown::No);
-    let manager = tokio::spawn(manager.with_shutdown(settings.shutdown.clone(), shutdown).run());
+    let manager = tokio::spawn(manager.with_shutdown(settings.shutdown.clone(), shutdown).with_beats(beats).run());
     let guard =
         shutdown::guard(settings.shutdown.clone(), Logind::connect, shutdown_tx, summary.clone(), detach.clone());
     let guard = tokio::spawn(guard);
     let api = tokio::spawn(serve_api(api, settings.clone(), detach.clone()));
-    let status = serve(signals, &settings, &handle, summary, reread).await;
+    let status = serve(signals, &settings, &handle, summary, &pulse, reread).await;
     systemd::stopping();
     info!("leaving; pods go on without this daemon");
     detach.cancel();
@@ -200,11 +201,16 @@ async fn serve(
     settings: &Settings,
     watcher: &WatchHandle,
     mut summary: watch::Receiver<NodeSummary>,
+    pulse: &Pulse,
     reread: impl Fn() -> Result<Settings, crate::settings::SettingsError>,
 ) -> ExitStatus {
     let mut snapshots = watcher.snapshots.clone();
     let mut ready = false;
     let mut watchdog = systemd::watchdog_period().map(tokio::time::interval);
+    // Two beats at once would find the first not taken yet.
+    if let Some(interval) = &mut watchdog {
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    }
     loop {
         if !ready && snapshots.borrow_and_update().state != DirectoryState::Unread {
             ready = true;
@@ -232,7 +238,13 @@ async fn serve(
                 let text = systemd::status_text(&summary.borrow_and_update());
                 systemd::status(&text);
             }
-            () = tick(watchdog.as_mut()) => systemd::watchdog(),
+            () = tick(watchdog.as_mut()) => {
+                if pulse.beats() {
+                    systemd::watchdog();
+                } else {
+                    warn!("the pod manager does not turn: if that lasts the watchdog ends this daemon, and pods go on");
+                }
+            }
         }
     }
 }

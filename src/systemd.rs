@@ -26,14 +26,15 @@ pub fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// The main loop turns.
+/// The main loop turns, and the pod manager.
 pub fn watchdog() {
     tell(&[NotifyState::Watchdog]);
 }
 
-/// How often [`watchdog`] is due, if the unit has `WatchdogSec`: half of that.
+/// How often to look whether [`watchdog`] can be told, if the unit has `WatchdogSec`: a quarter of that, so that one
+/// beat may be late.
 pub fn watchdog_period() -> Option<Duration> {
-    sd_notify::watchdog_enabled().map(|limit| limit / 2)
+    sd_notify::watchdog_enabled().map(|limit| limit / 4)
 }
 
 /// `7/8 pods ready, default/web-1-node1 CrashLoopBackOff`.

@@ -9,7 +9,7 @@ mod holds;
 mod shutdown;
 
 use self::shutdown::NodeShutdown;
-use super::{ListedContainer, PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
+use super::{Beats, ListedContainer, PodMessage, PodSummary, PodWorker, Shared, Wish, WorkerEnd};
 use crate::{
     convert,
     engine::{Engine, EngineError, EngineEvent},
@@ -110,6 +110,8 @@ pub struct PodManager<E: Engine> {
     /// Why files are refused at the moment.
     refusals: BTreeSet<String>,
     shutdown: NodeShutdown,
+    /// Who asks whether this turns.
+    beats: Option<Beats>,
 }
 
 /// How thorough the next list must be.
@@ -168,16 +170,28 @@ impl<E: Engine> PodManager<E> {
             bell: Arc::new(Notify::new()),
             refusals: BTreeSet::new(),
             shutdown: NodeShutdown::never(),
+            beats: None,
         }
+    }
+
+    /// Takes what a [`Pulse`](super::Pulse) asks.
+    #[must_use]
+    pub fn with_beats(mut self, beats: Beats) -> Self {
+        self.beats = Some(beats);
+        self
     }
 
     /// Runs until detached; all containers go on.
     pub async fn run(mut self) {
         let detach = self.detach.clone();
+        let beats = self.beats.take();
+        let beats = async { if let Some(beats) = beats { beats.take().await } else { std::future::pending().await } };
         tokio::select! {
             biased;
             // Whatever is asked of the engine just now.
             () = detach.cancelled() => {}
+            // In one task with all that this does: if that holds up the task, nobody takes them.
+            () = beats => {}
             () = self.keep() => {}
         }
         // Workers see the same token; what they asked of the engine goes on without them.

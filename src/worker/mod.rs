@@ -22,6 +22,7 @@ pub mod manager;
 mod oom;
 mod picture;
 mod pod_worker;
+mod pulse;
 mod starts;
 mod summary;
 mod view;
@@ -31,6 +32,7 @@ pub use facts::Facts;
 pub use manager::{EngineHealth, ManagerOptions, NodeSummary, PodManager};
 pub use oom::OomSupport;
 pub use pod_worker::{ListedContainer, PodMessage, PodWorker, Wish, WorkerEnd};
+pub use pulse::{Beats, Pulse, pulse};
 pub use starts::{StartPermit, StartQueue};
 pub use summary::PodSummary;
 

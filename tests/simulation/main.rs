@@ -20,9 +20,9 @@ mod random;
 mod random_pods;
 mod scenarios;
 mod schedule;
+mod silence;
 mod state;
 mod sweep;
-mod unseen;
 
 #[test]
 fn sweep() {
@@ -41,7 +41,12 @@ fn one_uid_is_one_pods_at_a_time() {
 
 #[test]
 fn a_container_that_the_engine_does_not_tell_of_is_told() {
-    unseen::told_once();
+    silence::told_once();
+}
+
+#[test]
+fn an_engine_that_never_answers_does_not_hang_the_daemon() {
+    silence::no_fault_of_the_daemon();
 }
 
 #[test]

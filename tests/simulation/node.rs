@@ -19,8 +19,8 @@ use kubelet_lite::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
-        Shared, StartQueue,
+        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, Pulse,
+        SandboxImage, Shared, StartQueue,
     },
 };
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
@@ -67,6 +67,7 @@ pub struct Node {
 struct Daemon {
     client: FakeEngine,
     task: JoinHandle<()>,
+    pulse: Pulse,
     shared: Arc<Shared<Limited>>,
     snapshot: watch::Sender<Arc<Snapshot>>,
     summary: watch::Receiver<NodeSummary>,
@@ -152,6 +153,11 @@ impl Node {
         self.daemon.as_ref().map(|d| d.shared.events.events()).unwrap_or_default()
     }
 
+    /// Whether the daemon has taken the last beat of the watchdog.
+    pub fn beats(&self) -> bool {
+        self.daemon.as_ref().is_some_and(|d| d.pulse.beats())
+    }
+
     // ---- the daemon ----
 
     pub fn start_daemon(&mut self) {
@@ -186,8 +192,9 @@ impl Node {
         self.hear();
         let shared = Arc::new(shared);
         let manager = PodManager::new(shared.clone(), options, snapshots, summaries, detach.clone());
-        let task = tokio::spawn(manager.run());
-        self.daemon = Some(Daemon { client, task, shared, snapshot, summary, watcher, detach });
+        let (pulse, beats) = worker::pulse();
+        let task = tokio::spawn(manager.with_beats(beats).run());
+        self.daemon = Some(Daemon { client, task, pulse, shared, snapshot, summary, watcher, detach });
     }
 
     /// `kill -9`.

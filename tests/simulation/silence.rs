@@ -1,4 +1,4 @@
-//! A container that the engine does not tell of, while it serves all others.
+//! An engine that is silent: of one container while it serves all others, or altogether.
 
 use crate::{
     crowd,
@@ -6,7 +6,7 @@ use crate::{
     node::Node,
 };
 use kubelet_lite::{
-    engine::fake::{Fault, Verb, internal_error},
+    engine::fake::{Effect, Fault, Verb, internal_error},
     event::Event,
 };
 use std::time::Duration;
@@ -45,5 +45,18 @@ pub fn told_once() {
         node.settle().await;
         assert!(node.wrong.is_empty(), "{:?}", node.wrong);
         assert!(node.container("web", "app").is_some_and(|it| it.name.ends_with("_1")), "it goes on by itself");
+    });
+}
+
+/// The watchdog looks at the pod manager, not at the engine.
+pub fn no_fault_of_the_daemon() {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        node.engine.on_call(|_| vec![Fault::Hang(Effect::NotDone)]);
+        node.start_daemon();
+        for second in 0..100 {
+            assert!(node.beats(), "after {second} seconds");
+            node.pass(Duration::from_secs(1)).await;
+        }
     });
 }
