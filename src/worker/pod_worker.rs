@@ -121,8 +121,10 @@ pub struct PodWorker<E: Engine> {
     noted: Option<Arc<Pod>>,
     /// Incarnations whose noted manifest was asked for, or made by us.
     uids: BTreeSet<PodUid>,
-    /// Incarnations that may have directories.
+    /// Incarnations that may have directories. A wanted one is none of them while another pod has its uid.
     volumes: BTreeSet<PodUid>,
+    /// The engine has told of all that is known of the pod, once at least.
+    looked_at: bool,
     /// The picture that was published last.
     picture: Option<Published>,
     logs: Logs,
@@ -151,7 +153,7 @@ impl<E: Engine> PodWorker<E> {
     ) -> Self {
         let mut view = View::default();
         let mut volumes = BTreeSet::new();
-        if let Some(pod) = wish.borrow().pod() {
+        if let Wish::Run(pod) | Wish::RunHeld(pod, Hold { uid: None, .. }) = &*wish.borrow() {
             // They may be there from before our last start.
             volumes.insert(pod.uid.clone());
         }
@@ -183,6 +185,7 @@ impl<E: Engine> PodWorker<E> {
             noted: None,
             uids: BTreeSet::new(),
             volumes,
+            looked_at: false,
             picture: None,
             logs: Logs::default(),
         }
@@ -302,7 +305,7 @@ impl<E: Engine> PodWorker<E> {
 
     fn take_wish(&mut self) {
         let wish = self.wish.borrow_and_update().clone();
-        self.hold = Hold::default();
+        let before = std::mem::take(&mut self.hold);
         let desired = match wish {
             Wish::Run(pod) => Desired::Run(pod),
             Wish::RunHeld(pod, hold) => {
@@ -312,18 +315,26 @@ impl<E: Engine> PodWorker<E> {
             Wish::Terminate(reason) => Desired::Terminate(reason),
             Wish::Stop { grace } => Desired::Stop { grace },
             Wish::Keep => match &self.desired {
-                Desired::Run(pod) => Desired::Run(pod.clone()),
+                Desired::Run(pod) => {
+                    // Who had its uid may have it still.
+                    self.hold.uid.clone_from(&before.uid);
+                    Desired::Run(pod.clone())
+                }
                 Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => self.as_applied(),
             },
         };
-        if desired != self.desired {
+        let is_news = desired != self.desired;
+        if let Desired::Run(pod) = &desired
+            && self.hold.uid.is_none()
+            && (is_news || before.uid.is_some())
+        {
+            self.volumes.insert(pod.uid.clone());
+        }
+        if is_news {
             // What failed for the old wish may succeed for the new one, and an image seen long ago may be
             // gone when something is ended for it.
             self.results.clear();
             self.images.clear();
-            if let Desired::Run(pod) = &desired {
-                self.volumes.insert(pod.uid.clone());
-            }
             if matches!(desired, Desired::Terminate(_) | Desired::Stop { .. }) {
                 // A pull may take long and is of no use any more.
                 let pulls = self.handles.iter().filter(|(target, _)| matches!(target, Target::Image(_)));
@@ -412,7 +423,9 @@ impl<E: Engine> PodWorker<E> {
             && !self.view.is_dirty()
             && self.paused_until.is_none();
         let uid = self.uid().cloned();
+        let uids = self.looked_at.then(|| self.volumes.clone());
         let summary = PodSummary::of(uid, &self.desired, self.view.pod(), &self.plan, self.picture.clone(), quiet);
+        let summary = PodSummary { uids, ..summary };
         if *self.summary.borrow() != summary {
             self.summary.send_replace(summary);
             self.bell.notify_one();

@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 pub struct PodSummary {
     /// The incarnation that is wanted.
     pub uid: Option<PodUid>,
+    /// Incarnations that the engine holds, or that may have directories; `None` before the pod was looked at.
+    pub uids: Option<BTreeSet<PodUid>>,
     /// App containers and sidecars that run as declared.
     pub running: usize,
     /// App containers and sidecars declared.

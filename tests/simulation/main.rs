@@ -40,6 +40,11 @@ fn one_uid_is_one_pods_at_a_time() {
 }
 
 #[test]
+fn who_waits_for_a_uid_removes_nothing() {
+    order::who_waits_for_a_uid_removes_nothing();
+}
+
+#[test]
 fn a_container_that_the_engine_does_not_tell_of_is_told() {
     silence::told_once();
 }

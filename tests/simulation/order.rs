@@ -5,8 +5,11 @@ use crate::{
     manifests::{PodDef, app},
     node::Node,
 };
-use kubelet_lite::engine::fake::{Fault, Verb, What};
-use std::time::Duration;
+use kubelet_lite::engine::{
+    ContainerDetails, EngineState,
+    fake::{Fault, Verb, What},
+};
+use std::{path::PathBuf, time::Duration};
 
 const S: Duration = Duration::from_secs(1);
 
@@ -69,4 +72,57 @@ pub fn one_uid_is_one_pods_at_a_time() {
         assert!(at(&What::Removed, "k8s_POD_old").unwrap() < at(&What::Created, "k8s_POD_new").unwrap());
         assert!(at(&What::Started, "k8s_app_new").is_some());
     });
+}
+
+/// Declares a pod with a given uid in a file of its own.
+fn declare(node: &mut Node, name: &'static str, uid: &'static str, image: &'static str) {
+    let pod = pod(name, 0).with(|pod| {
+        (pod.uid, pod.volume) = (Some(uid), true);
+        pod.containers[0].image = image;
+    });
+    node.directory.put(name, &[pod]);
+    node.publish();
+}
+
+/// A file that somebody has put into the directory of a pod.
+fn mark(node: &Node, uid: &str) -> PathBuf {
+    let mark = node.root().join("pods").join(uid).join("mark");
+    std::fs::write(&mark, "").expect("the directory of a pod that runs");
+    mark
+}
+
+fn runs(node: &Node, pod: &str, uid: &str) -> bool {
+    let is_its = |c: ContainerDetails| c.labels["io.kubernetes.pod.uid"] == uid && c.state == EngineState::Running;
+    node.container(pod, "app").is_some_and(is_its)
+}
+
+/// The directory of a pod that goes on is its own, whatever becomes of one that waits for its uid.
+pub fn who_waits_for_a_uid_removes_nothing() {
+    for given_another in [false, true] {
+        crowd::in_simulated_time(async {
+            let mut node = Node::new();
+            declare(&mut node, "has", "one", "app:1");
+            node.settle().await;
+            let mark = mark(&node, "one");
+            // It is to get another uid, and goes on as it was: there is no such image.
+            declare(&mut node, "has", "two", "none:1");
+            node.pass(60 * S).await;
+            declare(&mut node, "waits", "one", "app:1");
+            node.pass(60 * S).await;
+            assert!(node.container("waits", "POD").is_none(), "it waits");
+            if given_another {
+                declare(&mut node, "waits", "three", "app:1");
+            } else {
+                node.directory.delete("waits");
+                node.publish();
+            }
+            node.pass(60 * S).await;
+            assert_eq!(runs(&node, "waits", "three"), given_another);
+            assert!(runs(&node, "has", "one") && mark.exists(), "given another: {given_another}");
+            // What it has never had is gone with the next edit, and what it has stays.
+            declare(&mut node, "has", "one", "app:1");
+            node.settle().await;
+            assert!(mark.exists() && node.wrong.is_empty(), "{:?}", node.wrong);
+        });
+    }
 }

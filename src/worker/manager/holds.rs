@@ -1,7 +1,7 @@
 //! What among the pods of the node keeps one of them from starting: others that come first, and host ports
 //! that others have.
 
-use super::{Handle, PodManager, wish};
+use super::{PodManager, wish};
 use crate::{
     engine::{Engine, EngineState},
     manifest::ManifestSet,
@@ -9,7 +9,11 @@ use crate::{
     pod::{ManifestSource, NodeRules, Pod, PodKey, PodUid, taken_ports},
     worker::Wish,
 };
-use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 impl<E: Engine> PodManager<E> {
     /// What is wanted of a pod, as things stand.
@@ -26,10 +30,15 @@ impl<E: Engine> PodManager<E> {
 
     /// Another pod with this uid: one that was renamed under a given uid ends first, its directory is removed by that.
     fn other_with(&self, uid: &PodUid, key: &PodKey) -> Option<PodKey> {
-        let listed = self.listed.iter().flatten().filter(|(_, pod)| pod.uids.contains(uid)).map(|(key, _)| key);
-        let is_its = |handle: &&Handle| handle.summary.borrow().uid.as_ref() == Some(uid);
-        let kept = self.workers.iter().filter(|(_, handle)| is_its(handle)).map(|(key, _)| key);
-        listed.chain(kept).find(|other| *other != key).cloned()
+        let all = self.workers.keys().chain(self.listed.iter().flat_map(BTreeMap::keys));
+        all.filter(|other| *other != key).find(|other| self.uids(other).contains(uid)).cloned()
+    }
+
+    /// The uids that a pod has: what its worker knows, and as long as that knows nothing, what the engine lists.
+    pub(super) fn uids(&self, key: &PodKey) -> BTreeSet<PodUid> {
+        let known = self.workers.get(key).and_then(|handle| handle.summary.borrow().uids.clone());
+        let listed = || self.listed.as_ref()?.get(key).map(|pod| pod.uids.clone());
+        known.or_else(listed).unwrap_or_default()
     }
 
     /// Whether those that start after this pod may start.

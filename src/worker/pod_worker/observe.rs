@@ -22,6 +22,7 @@ impl<E: Engine> PodWorker<E> {
         match self.view.observe(&shared.engine, &self.key, &instance, &shared.clock).await {
             Ok(()) => {
                 self.unseen = None;
+                self.looked_at = true;
                 let done = self.plan.finished || self.plan.deadline_exceeded;
                 let is_over = |uid: &PodUid| done || self.ends.doomed().contains(uid);
                 self.journal(None, None).changes(&before, self.view.pod(), &is_over);
