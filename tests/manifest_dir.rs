@@ -6,14 +6,14 @@ use kubelet_lite::{
     manifest::{
         Held, ManifestSet,
         parse::{ParseOptions, parse_file},
-        set::Resolver,
+        set::{Incumbent, Resolver},
         watch::{ManifestWatcher, WatchHandle, WatchOptions},
     },
     pod::{ManifestSource, Node, Pod, PodKey},
     time::Clock,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -28,8 +28,12 @@ struct Daemon {
     resolver: Resolver,
     set: ManifestSet,
     /// What runs, by its labels.
-    incumbents: BTreeMap<PodKey, ManifestSource>,
+    incumbents: BTreeMap<PodKey, Incumbent>,
     _stop: DropGuard,
+}
+
+fn incumbent(source: ManifestSource) -> Incumbent {
+    Incumbent { source, uids: BTreeSet::new() }
 }
 
 impl Daemon {
@@ -42,7 +46,7 @@ impl Daemon {
         let stop = CancellationToken::new();
         tokio::spawn(watcher.run(stop.clone()));
         let source = |file: &str| ManifestSource { path: directory.join(file), document: 0 };
-        let incumbents = running.iter().map(|(name, file)| (key(name), source(file))).collect();
+        let incumbents = running.iter().map(|(name, file)| (key(name), incumbent(source(file)))).collect();
         Self {
             handle,
             resolver: Resolver::new(Node { name: "n1".into() }, 110),
@@ -181,7 +185,7 @@ async fn renaming_a_file_restarts_nothing() {
     let after = daemon.pod("web");
     assert_eq!((&before.uid, &before.config_hash), (&after.uid, &after.config_hash));
     // The name is now the new file's, although the label of what runs says otherwise.
-    daemon.incumbents = [(key("web"), before.source.clone())].into();
+    daemon.incumbents = [(key("web"), incumbent(before.source.clone()))].into();
     daemon.put("web.yaml", &pod("web", "i:2"));
     daemon.until("web:frontend.yaml | web.yaml | 1").await;
     assert_eq!(daemon.pod("web").config_hash, before.config_hash);
@@ -218,15 +222,15 @@ async fn what_runs_survives_our_restart_over_a_broken_file() {
     // "web" runs from a file that has since been renamed; "old" from one that is there.
     let mut daemon = Daemon::start(top.path(), &[("old", "frontend.yaml"), ("web", "web.yaml"), ("db", "db.yaml")]);
     daemon.until("db:db.yaml | frontend.yaml web.yaml | 1").await;
-    assert!(daemon.set.held.holds(&daemon.incumbents[&key("web")]));
-    assert!(daemon.set.held.holds(&daemon.incumbents[&key("old")]));
+    assert!(daemon.set.held.holds(&daemon.incumbents[&key("web")].source));
+    assert!(daemon.set.held.holds(&daemon.incumbents[&key("old")].source));
     // What is removed before our eyes is not held.
     fs::remove_file(daemon.path("db.yaml")).unwrap();
     daemon.until(" | frontend.yaml web.yaml | 1").await;
-    assert!(!daemon.set.held.holds(&daemon.incumbents[&key("db")]));
+    assert!(!daemon.set.held.holds(&daemon.incumbents[&key("db")].source));
     daemon.put("frontend.yaml", &pod("web", "i"));
     daemon.until("web:frontend.yaml |  | 0").await;
-    assert!(!daemon.set.held.holds(&daemon.incumbents[&key("old")]));
+    assert!(!daemon.set.held.holds(&daemon.incumbents[&key("old")].source));
 }
 
 #[tokio::test]

@@ -45,6 +45,15 @@ struct Good {
     objects: Vec<(ObjectId, Arc<Declared>)>,
 }
 
+/// What is known of a pod that runs, whatever the files say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incumbent {
+    /// Where it was declared.
+    pub source: ManifestSource,
+    /// The uids it has; two across an edit.
+    pub uids: BTreeSet<PodUid>,
+}
+
 /// What only one pod or object of a node can have.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Claim {
@@ -63,13 +72,13 @@ struct Clash {
 }
 
 /// What should run, given a look at the directory, what was to run before it, and where each pod that
-/// runs was declared (`incumbents`, from the sandboxes' labels; where `previous` says otherwise, it is
-/// right, since a label does not follow the renaming of its file). At most `max_pods` run, but what runs
+/// runs was declared and which uids it has (`incumbents`, from the sandboxes' labels; where `previous` names
+/// another file, it is right, since a label does not follow the renaming of its file). At most `max_pods` run, but what runs
 /// already is not stopped for that.
 pub fn resolve(
     snapshot: &Snapshot,
     previous: &ManifestSet,
-    incumbents: &BTreeMap<PodKey, ManifestSource>,
+    incumbents: &BTreeMap<PodKey, Incumbent>,
     node: &Node,
     max_pods: usize,
 ) -> ManifestSet {
@@ -94,7 +103,7 @@ impl Resolver {
         &mut self,
         snapshot: &Snapshot,
         previous: &ManifestSet,
-        incumbents: &BTreeMap<PodKey, ManifestSource>,
+        incumbents: &BTreeMap<PodKey, Incumbent>,
     ) -> ManifestSet {
         self.memo.retain(|path, _| snapshot.files.contains_key(path));
         let contents: BTreeMap<&Path, Arc<Content>> =
@@ -131,7 +140,7 @@ impl Resolver {
             set.pods.extend(before.map(|pod| (pod.key.clone(), pod.clone())));
         }
         if let Some(gone) = &snapshot.gone {
-            for (key, source) in incumbents {
+            for (key, Incumbent { source, .. }) in incumbents {
                 let known = snapshot.files.contains_key(&source.path) || gone.contains(&source.path);
                 if !known && !set.pods.contains_key(key) && !previous.pods.contains_key(key) {
                     set.diagnostics.push(orphan(key, source));
@@ -179,7 +188,8 @@ impl Resolver {
     /// Refuses the pods that are too many, in the order of their files.
     fn limit(&self, set: &mut ManifestSet, owners: &Owners<'_>) {
         let kept = owners.incumbents.iter();
-        let kept = kept.filter(|(key, source)| !set.pods.contains_key(*key) && set.held.holds(source)).count();
+        let is_kept = |key: &PodKey, pod: &Incumbent| !set.pods.contains_key(key) && set.held.holds(&pod.source);
+        let kept = kept.filter(|(key, pod)| is_kept(key, pod)).count();
         let (old, mut new): (Vec<_>, Vec<_>) =
             set.pods.values().cloned().partition(|pod| owners.of_name(&pod.key).is_some());
         let room = self.max_pods.saturating_sub(kept.saturating_add(old.len()));
@@ -242,13 +252,20 @@ fn content_of(path: &Path, objects: &[Object], node: &Node) -> Content {
 /// Who had what before this snapshot.
 struct Owners<'a> {
     previous: &'a ManifestSet,
-    incumbents: &'a BTreeMap<PodKey, ManifestSource>,
+    incumbents: &'a BTreeMap<PodKey, Incumbent>,
 }
 
 impl Owners<'_> {
     fn of_name(&self, key: &PodKey) -> Option<&Path> {
         let previous = self.previous.pods.get(key).map(|pod| &pod.source);
-        previous.or_else(|| self.incumbents.get(key)).map(|source| source.path.as_path())
+        previous.or_else(|| self.incumbents.get(key).map(|pod| &pod.source)).map(|source| source.path.as_path())
+    }
+
+    /// Whoever runs with it, else whose it was to be.
+    fn of_uid(&self, uid: &PodUid) -> Option<&Path> {
+        let running = self.incumbents.iter().filter(|(_, pod)| pod.uids.contains(uid)).map(|(key, _)| key);
+        let wanted = self.previous.pods.values().filter(|pod| pod.uid == *uid).map(|pod| &pod.key);
+        running.chain(wanted).find_map(|key| self.of_name(key))
     }
 
     /// Whether one of these pods or objects is exactly what was there before, from a file that is gone.
@@ -270,9 +287,7 @@ impl Owners<'_> {
     fn of(&self, claim: &Claim) -> Option<&Path> {
         match claim {
             Claim::Name(key) => self.of_name(key),
-            Claim::Uid(uid) => {
-                self.previous.pods.values().find(|pod| pod.uid == *uid).map(|pod| pod.source.path.as_path())
-            }
+            Claim::Uid(uid) => self.of_uid(uid),
             Claim::Object(id) => self.previous.objects.get(id).map(|object| object.source.path.as_path()),
         }
     }

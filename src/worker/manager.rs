@@ -17,7 +17,7 @@ use crate::{
     manifest::{
         Held, ManifestSet, Snapshot,
         diagnostic::{Diagnostic, Severity},
-        set::Resolver,
+        set::{Incumbent, Resolver},
     },
     plan::StopReason,
     pod::{ContainerId, ManifestSource, PodKey, PodUid, PortTaken},
@@ -324,7 +324,7 @@ impl<E: Engine> PodManager<E> {
         let mut keys: Vec<(Reverse<i32>, PodKey)> = keys.into_iter().map(|k| (Reverse(self.priority(&k)), k)).collect();
         keys.sort();
         for (Reverse(priority), key) in keys {
-            let wish = self.wish(&key, incumbents.get(&key));
+            let wish = self.wish(&key, incumbents.get(&key).map(|pod| &pod.source));
             let wish = self.shutdown.wish(priority, wish);
             self.grant(&key, wish);
         }
@@ -377,12 +377,13 @@ impl<E: Engine> PodManager<E> {
         }
     }
 
-    /// From which file each pod runs: the manifest noted as applied, else the labels.
-    fn incumbents(&self, listed: &BTreeMap<PodKey, Listed>) -> BTreeMap<PodKey, ManifestSource> {
+    /// From which file each pod runs (the manifest noted as applied, else the labels), and with which uids.
+    fn incumbents(&self, listed: &BTreeMap<PodKey, Listed>) -> BTreeMap<PodKey, Incumbent> {
         let mut incumbents = BTreeMap::new();
+        let incumbent = |key: &PodKey, source| (key.clone(), Incumbent { source, uids: self.uids(key) });
         for (key, handle) in &self.workers {
             if let Some(pod) = handle.wish.borrow().pod() {
-                incumbents.insert(key.clone(), pod.source.clone());
+                incumbents.extend([incumbent(key, pod.source.clone())]);
             }
         }
         for (key, pod) in listed {
@@ -391,7 +392,7 @@ impl<E: Engine> PodManager<E> {
             }
             let noted = pod.uids.iter().find_map(|uid| self.shared.applied.load_applied(uid)).map(|(_, source)| source);
             if let Some(source) = noted.or_else(|| pod.source.clone()) {
-                incumbents.insert(key.clone(), source);
+                incumbents.extend([incumbent(key, source)]);
             }
         }
         incumbents

@@ -45,6 +45,11 @@ fn who_waits_for_a_uid_removes_nothing() {
 }
 
 #[test]
+fn a_uid_stays_with_the_pod_that_runs() {
+    order::a_uid_stays_with_the_pod_that_runs();
+}
+
+#[test]
 fn a_container_that_the_engine_does_not_tell_of_is_told() {
     silence::told_once();
 }

@@ -126,3 +126,28 @@ pub fn who_waits_for_a_uid_removes_nothing() {
         });
     }
 }
+
+/// A daemon that comes anew knows who has a uid from what the engine holds.
+pub fn a_uid_stays_with_the_pod_that_runs() {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        declare(&mut node, "has", "one", "app:1");
+        node.settle().await;
+        let mark = mark(&node, "one");
+        node.detach_daemon().await;
+        // The first of the files, by its name.
+        declare(&mut node, "a-newcomer", "one", "app:1");
+        node.start_daemon();
+        node.pass(60 * S).await;
+        assert!(runs(&node, "has", "one") && mark.exists());
+        assert!(node.container("a-newcomer", "POD").is_none());
+        let summary = node.summary().expect("a daemon");
+        assert!(summary.findings.iter().any(|found| found.code == "duplicate-pod"), "{:?}", summary.findings);
+        // It has given way.
+        node.directory.delete("has");
+        node.publish();
+        node.settle().await;
+        assert!(runs(&node, "a-newcomer", "one") && !mark.exists());
+        assert!(node.wrong.is_empty(), "{:?}", node.wrong);
+    });
+}

@@ -70,11 +70,13 @@ fn key(name: &str) -> PodKey {
     PodKey::new(namespace, format!("{name}-{NODE}"))
 }
 
-/// `"x:a y:b"`: pod x runs from file a, y from b.
-fn running(text: &str) -> BTreeMap<PodKey, ManifestSource> {
+/// `"x:a y=u1:b"`: pod x runs from file a, y with this uid from b.
+fn running(text: &str) -> BTreeMap<PodKey, Incumbent> {
     let entry = |entry: &str| {
         let (name, path) = entry.split_once(':').unwrap();
-        (key(name), ManifestSource { path: path.into(), document: 3 })
+        let (name, uid) = name.split_once('=').unwrap_or((name, "of-its-own"));
+        let source = ManifestSource { path: path.into(), document: 3 };
+        (key(name), Incumbent { source, uids: [PodUid::new(uid)].into() })
     };
     text.split_whitespace().map(entry).collect()
 }
@@ -195,6 +197,24 @@ fn one_look() {
             &[("a", Good("x=u1")), ("b", Good("y=u1"))],
             "run [x:a] hold [b] say [b(duplicate-pod)]",
         ),
+        (
+            "a uid stays with the pod that runs with it",
+            "x=u1:b",
+            &[("a", Good("y=u1")), ("b", Good("x=u1"))],
+            "run [x:b] hold [a] say [a(duplicate-pod)]",
+        ),
+        (
+            "a uid of a pod whose file can not be read",
+            "x=u1:b",
+            &[("a", Good("y=u1")), ("b", Broken(None))],
+            "run [] hold [a b] say [a(duplicate-pod)]",
+        ),
+        (
+            "a uid that the pod that runs with it is to lose",
+            "x=u1:b",
+            &[("a", Good("y=u1")), ("b", Good("x=u2"))],
+            "run [x:b y:a] hold [] say []",
+        ),
         ("one uid in one file", "", &[("a", Good("x=u1 y=u1"))], "run [] hold [a] say [a(duplicate-pod)]"),
         (
             "a refused file keeps what it is about to lose",
@@ -278,6 +298,16 @@ fn several_looks() {
             "",
             &[&[("b", Good("x=u1"))], &[("a", Good("y=u1")), ("b", Good("x=u1"))]],
             "run [x:b] hold [a] say [a(duplicate-pod)]",
+        ),
+        (
+            "a pod that gets back the uid that it runs with",
+            "x=u1:b",
+            &[
+                &[("b", Good("x=u1"))],
+                &[("a", Good("y=u1")), ("b", Good("x=u2"))],
+                &[("a", Good("y=u1")), ("b", Good("x=u1"))],
+            ],
+            "run [x:b y:a] hold [] say [a(duplicate-pod)]",
         ),
         (
             "a pod renamed under a given uid",
@@ -431,7 +461,8 @@ fn a_daemon_set_is_only_on_nodes_it_fits() {
     let snapshot = Snapshot { state: DirectoryState::Read, files, ..Snapshot::default() };
     let key = PodKey::new("default", format!("d-{NODE}"));
     let resolved = |rules: &NodeRules, runs: bool| {
-        let incumbents = runs.then(|| (key.clone(), ManifestSource { path: path.clone(), document: 0 }));
+        let source = ManifestSource { path: path.clone(), document: 0 };
+        let incumbents = runs.then(|| (key.clone(), Incumbent { source, uids: BTreeSet::new() }));
         let mut resolver = Resolver::new(node(), 110).with_rules(Arc::new(rules.clone()));
         let set = resolver.resolve(&snapshot, &ManifestSet::default(), &incumbents.into_iter().collect());
         (set.pods.contains_key(&key), set.elsewhere.contains_key(&key), set.held == Held::Files(BTreeSet::new()))
