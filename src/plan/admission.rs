@@ -3,7 +3,7 @@
 
 use super::{Planner, StopReason, WaitingReason, may_run, sandbox};
 use crate::pod::{AppliedPod, Incarnation, NodeMismatch, Pod, PodKey, PortTaken};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
 /// What among the other pods of the node keeps a pod from starting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,8 +12,31 @@ pub struct Hold {
     pub after: BTreeSet<PodKey>,
     /// A host port of its own that another pod has.
     pub port: Option<PortTaken>,
-    /// The pod that has its uid, as one has that was renamed under a given `metadata.uid`, and is not gone yet.
-    pub uid: Option<PodKey>,
+    /// Another pod that has its uid, as one has that was renamed under a given `metadata.uid`, and is not gone yet.
+    pub uid: Option<SameUid>,
+}
+
+/// Another pod has the uid that one is to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SameUid {
+    /// The other one.
+    pub other: PodKey,
+    /// The other one waits in turn for a uid that this one has. Neither is ended for that: whether what is to
+    /// take its place can start is not known before.
+    pub is_mutual: bool,
+}
+
+impl fmt::Display for SameUid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "starts when {}, which has the same metadata.uid, is gone", self.other)?;
+        if self.is_mutual {
+            f.write_str(
+                "; that one waits in turn for a uid that this pod has: give one of them a third uid until the other \
+                 has started",
+            )?;
+        }
+        Ok(())
+    }
 }
 
 impl Hold {

@@ -31,7 +31,7 @@ mod terminate;
 mod tests;
 
 pub use action::{Ending, EndingProgress, PodAction, StopReason, Target, Then, Volumes};
-pub use admission::Hold;
+pub use admission::{Hold, SameUid};
 pub use probes::{is_post_started, is_started};
 pub use replace::incumbent;
 
@@ -217,8 +217,8 @@ pub enum WaitingReason {
     NodeMismatch(NodeMismatch),
     /// These pods are not ready yet.
     StartAfter(BTreeSet<PodKey>),
-    /// This pod has the same given uid, and so the same directory, and is not gone yet.
-    SameUid(PodKey),
+    /// Another pod has the same given uid, and so the same directory.
+    SameUid(SameUid),
 }
 
 /// What may be done for this pod now, why the rest waits, and when to ask again.

@@ -50,8 +50,9 @@ pub fn waiting(pod: &Pod, container: &Container, reason: &WaitingReason, results
                 format!("starts when {} {} ready", names.join(", "), if names.len() == 1 { "is" } else { "are" });
             Waiting { reason: Some("StartAfter"), message }
         }
-        WaitingReason::SameUid(other) => {
-            Waiting { reason: None, message: format!("starts when {other}, which has the same metadata.uid, is gone") }
+        // With a reason it is told of a pod that goes on as it was, too.
+        WaitingReason::SameUid(same) => {
+            Waiting { reason: same.is_mutual.then_some("SameUid"), message: same.to_string() }
         }
         WaitingReason::Failed { reason, .. } => {
             failed(container, reason, true, failure(pod, container, results, Some(reason)))

@@ -309,9 +309,13 @@ impl<'a> Subject<'a> {
                 let uid = self.uid.map(display);
                 info!(pod = %self.key, uid, reason = "StartAfter", "waits for {}", names.join(", "));
             }
-            Some(WaitingReason::SameUid(other)) => {
+            Some(WaitingReason::SameUid(same)) => {
                 let uid = self.uid.map(display);
-                info!(pod = %self.key, uid, "waits until {other}, which has the same metadata.uid, is gone");
+                if same.is_mutual {
+                    warn!(pod = %self.key, uid, reason = "SameUid", "{same}");
+                } else {
+                    info!(pod = %self.key, uid, "{same}");
+                }
             }
             _ => {}
         }

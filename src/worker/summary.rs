@@ -77,6 +77,7 @@ impl PodSummary {
 
 fn reason_word(reason: &WaitingReason) -> &'static str {
     match reason {
+        WaitingReason::SameUid(same) if same.is_mutual => "SameUid",
         WaitingReason::ContainerCreating | WaitingReason::SameUid(_) => "ContainerCreating",
         WaitingReason::PodInitializing => "PodInitializing",
         WaitingReason::CrashLoopBackOff { .. } => "CrashLoopBackOff",

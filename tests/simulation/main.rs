@@ -50,6 +50,11 @@ fn a_uid_stays_with_the_pod_that_runs() {
 }
 
 #[test]
+fn an_exchange_of_uids_ends_nothing() {
+    order::an_exchange_of_uids_ends_nothing();
+}
+
+#[test]
 fn a_container_that_the_engine_does_not_tell_of_is_told() {
     silence::told_once();
 }

@@ -151,3 +151,32 @@ pub fn a_uid_stays_with_the_pod_that_runs() {
         assert!(node.wrong.is_empty(), "{:?}", node.wrong);
     });
 }
+
+/// Two pods that are to exchange their uids go on, are told of it, and do when one of them steps aside.
+pub fn an_exchange_of_uids_ends_nothing() {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        declare(&mut node, "a", "one", "app:1");
+        declare(&mut node, "b", "two", "app:1");
+        node.settle().await;
+        let marks = [mark(&node, "one"), mark(&node, "two")];
+        for (name, uid) in [("a", "two"), ("b", "one")] {
+            let pod = pod(name, 0).with(|pod| (pod.uid, pod.volume) = (Some(uid), true));
+            node.directory.put(name, &[pod]);
+        }
+        node.publish();
+        node.pass(60 * S).await;
+        assert!(runs(&node, "a", "one") && runs(&node, "b", "two") && marks.iter().all(|mark| mark.exists()));
+        let summary = node.summary().expect("a daemon");
+        for (key, pod) in &summary.pods {
+            assert_eq!(pod.waiting.as_ref().map(|(_, reason)| *reason), Some("SameUid"), "{key}");
+        }
+        declare(&mut node, "a", "three", "app:1");
+        node.settle().await;
+        assert!(runs(&node, "a", "three") && runs(&node, "b", "one"));
+        declare(&mut node, "a", "two", "app:1");
+        node.settle().await;
+        assert!(runs(&node, "a", "two") && runs(&node, "b", "one"));
+        assert!(node.wrong.is_empty(), "{:?}", node.wrong);
+    });
+}

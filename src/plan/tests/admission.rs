@@ -2,7 +2,10 @@
 //! that may fail a limited number of times.
 
 use super::*;
-use crate::pod::{HostPort, PortTaken, standing::ANNOTATION_BACKOFF_LIMIT};
+use crate::{
+    plan::SameUid,
+    pod::{HostPort, PortTaken, standing::ANNOTATION_BACKOFF_LIMIT},
+};
 
 fn elsewhere(round: &mut Round) {
     round.spec().node_selector = Some([("disk".to_owned(), "ssd".to_owned())].into());
@@ -18,7 +21,7 @@ fn port_taken(round: &mut Round) {
 }
 
 fn same_uid(round: &mut Round) {
-    round.hold.uid = Some(PodKey::new("default", "old-n1"));
+    round.hold.uid = Some(SameUid { other: PodKey::new("default", "old-n1"), is_mutual: false });
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn waiting_reason(reason: &WaitingReason) -> String {
         WaitingReason::StartAfter(others) => {
             format!("StartAfter {}", others.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
         }
-        WaitingReason::SameUid(other) => format!("SameUid {other}"),
+        WaitingReason::SameUid(same) => format!("SameUid {}", same.other),
         WaitingReason::Failed { reason, until } => format!("{reason} until {}", time(*until)),
     }
 }

@@ -5,7 +5,7 @@ use super::{PodManager, wish};
 use crate::{
     engine::{Engine, EngineState},
     manifest::ManifestSet,
-    plan::Hold,
+    plan::{Hold, SameUid},
     pod::{ManifestSource, NodeRules, Pod, PodKey, PodUid, taken_ports},
     worker::Wish,
 };
@@ -24,7 +24,9 @@ impl<E: Engine> PodManager<E> {
         let rules = &self.shared.policy.node;
         let is_awaited = |key: &&PodKey| is_of_node(&self.set, rules, key) || self.runs(key);
         let after: BTreeSet<PodKey> = others.filter(is_awaited).filter(|other| !self.is_up(other)).cloned().collect();
-        let hold = Hold { after, port: self.taken_ports.get(key).cloned(), uid: self.other_with(&pod.uid, key) };
+        let same_uid = |other| SameUid { is_mutual: self.waits_for_uid_of(&other, key), other };
+        let uid = self.other_with(&pod.uid, key).map(same_uid);
+        let hold = Hold { after, port: self.taken_ports.get(key).cloned(), uid };
         if hold.is_none() { wish } else { Wish::RunHeld(pod.clone(), hold) }
     }
 
@@ -32,6 +34,20 @@ impl<E: Engine> PodManager<E> {
     fn other_with(&self, uid: &PodUid, key: &PodKey) -> Option<PodKey> {
         let all = self.workers.keys().chain(self.listed.iter().flat_map(BTreeMap::keys));
         all.filter(|other| *other != key).find(|other| self.uids(other).contains(uid)).cloned()
+    }
+
+    /// Whether a pod can not have its uid before this one is gone, be it through others.
+    fn waits_for_uid_of(&self, waiting: &PodKey, key: &PodKey) -> bool {
+        let holder = |waiting: &PodKey| self.other_with(&self.set.pods.get(waiting)?.uid, waiting);
+        let mut seen = BTreeSet::new();
+        let mut next = holder(waiting);
+        while let Some(other) = next.filter(|other| seen.insert(other.clone())) {
+            if other == *key {
+                return true;
+            }
+            next = holder(&other);
+        }
+        false
     }
 
     /// The uids that a pod has: what its worker knows, and as long as that knows nothing, what the engine lists.
