@@ -74,10 +74,18 @@ fn last_field(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use crate::manifest::{
-        diagnostic::Severity,
-        parse::{ParseOptions, parse_file},
+    use crate::{
+        convert::{
+            Verdict,
+            support::{rows, sample},
+        },
+        manifest::{
+            diagnostic::{Diagnostic, Severity},
+            parse::{ParseOptions, parse_file},
+        },
     };
+    use k8s_openapi::api::core::v1 as api;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_field_that_is_not_honoured_is_named_at_its_place() {
@@ -96,5 +104,74 @@ mod tests {
             ]
         );
         assert_eq!(judge(&ParseOptions { report_unsupported: false, ..ParseOptions::default() }), []);
+    }
+
+    /// An object with nothing but what is at the end of a path as `containers[].env[].value`.
+    fn only(full: &Value, path: &[&str]) -> Value {
+        let Some((part, rest)) = path.split_first() else { return full.clone() };
+        let name = part.trim_end_matches("[]");
+        if name == *part {
+            return json!({ name: only(&full[name], rest) });
+        }
+        let item = &full[name][0];
+        let mut value = only(item, rest);
+        if let Some(fields) = value.as_object_mut()
+            && item.get("name").is_some()
+        {
+            fields.entry("name").or_insert_with(|| json!("x"));
+        }
+        json!({ name: [value] })
+    }
+
+    fn merge(base: &mut Value, more: Value) {
+        match (base, more) {
+            (Value::Object(base), Value::Object(more)) => {
+                more.into_iter().for_each(|(name, value)| merge(base.entry(name).or_insert(Value::Null), value));
+            }
+            (Value::Array(base), Value::Array(more)) => {
+                base.iter_mut().zip(more).for_each(|(base, more)| merge(base, more));
+            }
+            (base, more) => *base = more,
+        }
+    }
+
+    /// What is said of a pod in which this field is set, at the field or below it, or of all that it is in.
+    fn said_of(full: &Value, path: &str) -> Vec<Diagnostic> {
+        let mut pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web"},
+            "spec": {"containers": [{"name": "c", "image": "i:1"}]},
+        });
+        merge(&mut pod, only(full, &path.split('.').collect::<Vec<_>>()));
+        let parsed = parse_file(std::path::Path::new("web.json"), pod.to_string().as_bytes(), &ParseOptions::default());
+        let is_in = |inner: &str, outer: &str| {
+            inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let mut said = parsed.diagnostics;
+        said.retain(|found| {
+            let field = found.field.replace("[0]", "[]");
+            is_in(&field, path) || found.is_error() && is_in(path, &field)
+        });
+        said
+    }
+
+    #[test]
+    fn the_table_says_of_a_field_what_a_file_with_it_is_told() {
+        const NOT_HONOURED: &[&str] =
+            &["field-approximated", "field-not-honoured", "field-not-supported", "needs-cluster", "no-effect"];
+        let full = serde_json::to_value(sample::full::<api::Pod>()).unwrap();
+        let mut drifted = Vec::new();
+        for row in rows() {
+            // What depends on the value has tests of its own.
+            let Some(verdict) = row.verdict else { continue };
+            let mut said = said_of(&full, row.path);
+            if verdict == Verdict::Honoured {
+                // The sample's values need be none that are allowed.
+                said.retain(|found| NOT_HONOURED.contains(&found.code));
+            }
+            if (verdict == Verdict::Honoured) != said.is_empty() {
+                drifted.push(format!("{} is {verdict:?}, and told: {said:?}", row.path));
+            }
+        }
+        assert!(drifted.is_empty(), "{}", drifted.join("\n"));
     }
 }

@@ -77,6 +77,12 @@ pub(super) fn priority_class(written: &Written<'_>, found: &mut Vec<FieldVerdict
     }
 }
 
+pub(super) fn scheduler(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
+    if text(written) != "default-scheduler" {
+        found.push(written.verdict(Warned, "there is no scheduler here to act on it"));
+    }
+}
+
 pub(super) fn os(written: &Written<'_>, found: &mut Vec<FieldVerdict>) {
     if text(written) != "linux" {
         found.push(written.verdict(Refused, "this is a Linux node; write linux or remove it"));

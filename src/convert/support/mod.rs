@@ -171,6 +171,6 @@ fn says_nothing(value: &Value) -> bool {
 #[cfg(test)]
 mod document;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;

@@ -7,9 +7,9 @@ use super::{
 };
 
 const OK: Rule = Always(Honoured, "");
-/// What only an API server or a scheduler acts on; a kubelet ignores it in a static pod too.
 /// Compared with `--node-labels` and `--register-with-taints` before the pod starts.
 const AT_THE_START: Rule = Always(Honoured, "decides whether the pod starts on this node; one that runs goes on");
+/// What only an API server acts on; a kubelet ignores it in a static pod too.
 const CLUSTER: Rule = Always(Honoured, "has no effect on a static pod, as on a kubelet");
 const HOOK: Rule = Depends("exec, httpGet and sleep", checks::hook);
 const CLUSTER_SOURCE: Rule = Always(Refused, "there is no API server here to make it; put it into a Secret");
@@ -17,6 +17,7 @@ const STORAGE: Rule =
     Always(Refused, "this kind of storage is not mounted here; mount it on the node (fstab) and use hostPath");
 const WINDOWS: Rule = Always(Refused, "this is a Linux node; remove it");
 const GROUPED: Rule = Always(Warned, "there is no scheduler here to act on it");
+const AMONG_NODES: Rule = Always(Warned, "chooses among nodes, and there is one");
 
 /// Path and rule; sorted as the API's documentation has them, by object.
 pub(super) static TABLE: &[(&str, Rule)] = &[
@@ -45,10 +46,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.activeDeadlineSeconds", OK),
     ("spec.affinity", Inside),
     ("spec.affinity.nodeAffinity", Inside),
-    ("spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", CLUSTER),
+    ("spec.affinity.nodeAffinity.preferredDuringSchedulingIgnoredDuringExecution", AMONG_NODES),
     ("spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution", AT_THE_START),
-    ("spec.affinity.podAffinity", CLUSTER),
-    ("spec.affinity.podAntiAffinity", CLUSTER),
+    ("spec.affinity.podAffinity", AMONG_NODES),
+    ("spec.affinity.podAntiAffinity", AMONG_NODES),
     ("spec.automountServiceAccountToken", CLUSTER),
     ("spec.containers", Inside),
     ("spec.containers[]", Inside),
@@ -90,12 +91,12 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ),
     ("spec.initContainers", Inside),
     ("spec.initContainers[]", Inside),
-    ("spec.nodeName", Always(Honoured, "is this node's name, whatever is written, as on a kubelet")),
+    ("spec.nodeName", Always(Warned, "is this node's name, whatever is written, as on a kubelet")),
     ("spec.nodeSelector", AT_THE_START),
     ("spec.os", Inside),
     ("spec.os.name", Depends("linux", checks::os)),
     ("spec.overhead", Always(Warned, "counts only for scheduling, and with a RuntimeClass")),
-    ("spec.preemptionPolicy", CLUSTER),
+    ("spec.preemptionPolicy", GROUPED),
     ("spec.priority", Always(Honoured, "more starts earlier and stops later")),
     (
         "spec.priorityClassName",
@@ -115,7 +116,10 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
             "is taken for the name of a runtime of Docker's daemon.json, as RuntimeClass objects are not read; one that the engine has not is waited for",
         ),
     ),
-    ("spec.schedulerName", CLUSTER),
+    (
+        "spec.schedulerName",
+        Depends("default-scheduler; there is no scheduler here to act on another", checks::scheduler),
+    ),
     ("spec.schedulingGates", GROUPED),
     ("spec.schedulingGroup", GROUPED),
     ("spec.securityContext", Inside),
@@ -126,7 +130,7 @@ pub(super) static TABLE: &[(&str, Rule)] = &[
     ("spec.subdomain", OK),
     ("spec.terminationGracePeriodSeconds", OK),
     ("spec.tolerations", AT_THE_START),
-    ("spec.topologySpreadConstraints", CLUSTER),
+    ("spec.topologySpreadConstraints", AMONG_NODES),
     ("spec.volumes", Inside),
     ("spec.volumes[]", Inside),
     // PodSecurityContext
