@@ -279,6 +279,19 @@ fn the_tests_that_documents_name_are_there() {
 }
 
 #[test]
+fn every_chapter_of_the_guide_is_executed() {
+    let packaging = read("docs/packaging.md");
+    let (_, table) = packaging.split_once("## What executes the operator's guide").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let told: Vec<String> = rows(table).into_iter().skip(2).map(|row| row[0].clone()).collect();
+    let readme = read("README.md");
+    let chapters = readme.lines().filter_map(|line| line.strip_prefix("## ").or_else(|| line.strip_prefix("### ")));
+    // What comes after the guide is for developers.
+    let chapters: Vec<&str> = chapters.take_while(|chapter| *chapter != "Developing").collect();
+    assert_eq!(told, chapters, "docs/packaging.md does not say of each chapter of the README what executes it");
+}
+
+#[test]
 fn logind_waits_as_long_as_the_packaged_configuration_says() {
     let packaged = read("packaging/deb/kubelet-lite.yaml");
     let (settings, _) = settle(&Options::default(), Some((Path::new("/c.yaml"), &packaged)), "n").unwrap();

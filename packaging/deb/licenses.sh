@@ -10,8 +10,8 @@ export LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# NAME VERSION, LICENCE, DIRECTORY of the crates that are linked in, by tabs. Not --offline: what only tests need may
-# not have been fetched for a release, and Cargo wants to see all.
+# NAME VERSION, LICENCE, DIRECTORY of the crates that are linked in, by tabs. The second is not --offline: what only
+# tests need may not have been fetched for a release, and Cargo wants to see all.
 cargo tree --locked --offline --edges normal --prefix none --format '{p}' |
 	sed -n 's/^\([^ ]* v[^ ]*\).*/\1/p' | sort -u >"$work/linked"
 cargo metadata --locked --quiet --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" |

@@ -1,4 +1,4 @@
-# What run.sh and pair.sh have in common. To be sourced.
+# What run.sh and vagrant.sh have in common. To be sourced.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export LC_ALL=C
