@@ -15,7 +15,7 @@ use kubelet_lite::{
     pod::{Attempt, ContainerId, History, ManifestSource, Node, Pod},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -41,6 +41,25 @@ const OTHERWISE: &[(&str, &str)] = &[
     (
         "pods/virtual-kubelet-systemk--k3s--prometheus.yaml",
         "its pod has windowsOptions, and a Debian package where an image is due",
+    ),
+];
+
+/// The fields for which our own table refuses a pod that the index takes, and why.
+const REFUSED_HERE: &[(&str, &str, &str)] = &[
+    (
+        "pods/kubernetes-up-and-running-examples--5-6-kuard-pod-full.yaml",
+        "spec.volumes[0].nfs",
+        "network storage is mounted by the node, and reached by hostPath",
+    ),
+    (
+        "pods/virtual-kubelet-systemk--k3s--prometheus.yaml",
+        "spec.securityContext.windowsOptions",
+        "a pod of Linux with a field of Windows pods, as above",
+    ),
+    (
+        "pods/website--pods--user-namespaces-stateless.yaml",
+        "spec.hostUsers",
+        "a user namespace of the pod's own, which Docker can not give it",
     ),
 ];
 
@@ -167,7 +186,7 @@ fn every_pod_that_is_taken_becomes_requests() {
         return;
     };
     let index = std::fs::read_to_string(root.join("INDEX.tsv")).unwrap();
-    let (mut pods, mut bodies, mut wrong, mut refused) = (0, 0, Vec::new(), BTreeMap::new());
+    let (mut pods, mut bodies, mut wrong, mut refused) = (0, 0, Vec::new(), BTreeSet::new());
     let mut waits = Vec::new();
     for row in index.lines().skip(1).map(Row::parse).filter(|row| row.accept().0) {
         let parsed = judge(&root.join(&row.file));
@@ -176,7 +195,7 @@ fn every_pod_that_is_taken_becomes_requests() {
             let fields = convert::unsupported(&pod, &SupportPolicy::default());
             let fields: Vec<_> = fields.into_iter().filter(|f| f.verdict == Verdict::Refused).map(|f| f.path).collect();
             if !fields.is_empty() {
-                refused.insert(format!("{} ({number})", row.file), fields);
+                refused.extend(fields.into_iter().map(|field| (row.file.clone(), field)));
                 continue;
             }
             let source = ManifestSource { path: row.file.clone().into(), document: number };
@@ -189,7 +208,15 @@ fn every_pod_that_is_taken_becomes_requests() {
             }
         }
     }
-    println!("{pods} pods, {bodies} bodies; refused for a field: {refused:#?}\nwait for an object: {waits:#?}");
+    println!("{pods} pods, {bodies} bodies; {} refused for a field; wait for an object: {waits:#?}", refused.len());
+    let known: BTreeSet<_> =
+        REFUSED_HERE.iter().map(|(file, field, _)| (file.to_string(), field.to_string())).collect();
+    let news: Vec<_> = refused.difference(&known).collect();
+    let over: Vec<_> = known.difference(&refused).collect();
+    assert!(
+        news.is_empty() && over.is_empty(),
+        "refused for a field, and not listed: {news:#?}\nlisted, and not refused: {over:#?}"
+    );
     assert!(wrong.is_empty(), "can not be put into the engine's terms:\n{}", wrong.join("\n"));
     assert!(bodies > 100, "the corpus is not where it should be");
 }
