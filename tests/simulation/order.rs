@@ -2,7 +2,7 @@
 
 use crate::{
     crowd,
-    manifests::{PodDef, app},
+    manifests::{PodDef, app, path},
     node::Node,
 };
 use kubelet_lite::engine::{
@@ -142,7 +142,8 @@ pub fn a_uid_stays_with_the_pod_that_runs() {
         assert!(runs(&node, "has", "one") && mark.exists());
         assert!(node.container("a-newcomer", "POD").is_none());
         let summary = node.summary().expect("a daemon");
-        assert!(summary.findings.iter().any(|found| found.code == "duplicate-pod"), "{:?}", summary.findings);
+        let refused: Vec<_> = summary.findings.iter().map(|found| (found.code, found.path.clone())).collect();
+        assert_eq!(refused, [("duplicate-pod", path("a-newcomer"))]);
         // It has given way.
         node.directory.delete("has");
         node.publish();
