@@ -120,7 +120,9 @@ impl Maker<'_> {
     fn whole(&mut self, volume: &api::Volume, group: Option<i64>) -> Result<Option<FileVolume>, ConvertError> {
         let Some(medium) = self.volume(volume)? else { return Ok(None) };
         let group = group.map(u32::try_from).transpose().map_err(|_| self.invalid("fsGroup is not a group id"))?;
-        if let Some(why) = super::nested::clash(self.pod, self.volume, &self.files.keys()) {
+        let files = self.files.keys();
+        let mut containers = self.pod.containers.iter();
+        if let Some(why) = containers.find_map(|c| super::nested::clash(&c.api, self.volume, &files)) {
             return Err(self.invalid(&why));
         }
         let files = std::mem::take(&mut self.files);

@@ -41,7 +41,7 @@ pub use mounts::{ClaimDirectories, ClaimVolume, SubPath, claims_in_parts, claims
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{claim_volume_name, container_name, hostname, sandbox_name};
 pub use nested::MountPoint;
-pub(crate) use nested::mount_points;
+pub(crate) use nested::{clash, mount_points};
 pub use observe::{Observed, assemble, listed_identity, observe};
 pub use references::references;
 pub use resources::{QosClass, qos_class};

@@ -62,18 +62,15 @@ pub(crate) fn mount_points(
     Ok(found)
 }
 
-/// Why a mount can not lie below a volume with these files; the first one.
-pub(super) fn clash<'a>(
-    pod: &Pod,
+/// Why a mount of a container can not lie below a volume with these files; the first one.
+pub(crate) fn clash<'a>(
+    container: &api::Container,
     volume: &str,
     files: &(impl Iterator<Item = &'a PathBuf> + Clone),
 ) -> Option<String> {
-    let places = pod.containers.iter().flat_map(|container| {
-        let mounts = container.api.volume_mounts.iter().flatten();
-        let target = move |index| mounts.clone().nth(index).map(|mount| mount.mount_path.as_str()).unwrap_or_default();
-        below(&container.api, volume).into_iter().map(move |(index, path)| (target(index), path))
-    });
-    for (target, path) in places {
+    let mounts: Vec<&api::VolumeMount> = container.volume_mounts.iter().flatten().collect();
+    for (index, path) in below(container, volume) {
+        let target = mounts.get(index).map(|mount| mount.mount_path.as_str()).unwrap_or_default();
         let Some(Component::Normal(first)) = path.components().next() else { continue };
         let name = first.to_string_lossy();
         if name.starts_with("..") {
@@ -181,7 +178,7 @@ mod tests {
                 "{VOLUMES}\ncontainers: [{{name: c, image: i, volumeMounts: [{{name: cfg, mountPath: /a}}, {{name: tmp, mountPath: \
                  {target}}}]}}]"
             ));
-            clash(&pod, "cfg", &[PathBuf::from(file)].iter()).is_some()
+            clash(&pod.containers[0].api, "cfg", &[PathBuf::from(file)].iter()).is_some()
         };
         for (target, file, expected) in [
             ("/a/keys", "key", false),

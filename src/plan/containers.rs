@@ -94,12 +94,25 @@ impl Planner<'_> {
         let replacing: Vec<&Container> =
             sync.pod.containers.iter().filter(changed).filter(|c| !self.is_being_made(sync, c)).collect();
         let images = self.ensure_images(replacing.iter().copied(), &sync.creating());
-        if self.any_lacks(sync.pod, replacing.into_iter()) || images != Images::Ready {
+        let lacks = self.any_lacks(sync.pod, replacing.iter().copied());
+        if self.any_awaits_volumes(sync, &replacing) || lacks || images != Images::Ready {
             return;
         }
         for (instance, reason) in outdated {
             self.stop(sync.incarnation, instance, sync.pod.grace, reason);
         }
+    }
+
+    /// Whether any of these containers can not be made before a volume was written, which it waits for.
+    fn any_awaits_volumes(&mut self, sync: &Sync<'_>, containers: &[&Container]) -> bool {
+        let mut any = false;
+        for container in containers {
+            if let Some(offer) = self.awaited_volumes(sync.pod, container) {
+                self.note_offer(&container.name, offer, &sync.creating());
+                any = true;
+            }
+        }
+        any
     }
 
     /// Whether a container of this pod is being made or started: one start at a time, in order.
@@ -229,7 +242,7 @@ impl Planner<'_> {
     fn offer_alone(&mut self, sync: &Sync<'_>, container: &Container, step: PodAction) -> Progress {
         let waiting = if sync.instances(container).any(|i| i.state.may_run()) {
             sync.creating()
-        } else if let Some(offer) = self.awaited_volumes(sync.pod) {
+        } else if let Some(offer) = self.awaited_volumes(sync.pod, container) {
             offer.waiting(sync.creating())
         } else {
             self.offer(step).waiting(sync.creating())

@@ -7,16 +7,21 @@ use crate::pod::{
     Container, ContainerKind, ContainerName, ContainerStatus, Incarnation, ObservedPod, Pod, PodReferences,
     RestartPolicy,
     hash::SpecHash,
-    references::{ANNOTATION_RESTART_ON_CHANGE, VolumeState},
+    references::{ANNOTATION_RESTART_ON_CHANGE, VolumeLack, VolumeState},
 };
 use std::collections::BTreeSet;
 
 impl Planner<'_> {
     /// Whether a container lacks an object to be made, which is noted as what it waits for.
     pub(super) fn lacks(&mut self, pod: &Pod, container: &Container) -> bool {
-        let references = self.input.references.get(&pod.uid);
-        let Some(message) = references.and_then(|r| r.missing(&container.name)) else { return false };
-        let waiting = WaitingReason::Missing { reason: "CreateContainerConfigError", message: message.to_owned() };
+        let Some(references) = self.input.references.get(&pod.uid) else { return false };
+        let of_volume = match references.volumes.lacking.get(&container.name) {
+            Some(VolumeLack::Missing(message)) => Some(("FailedMount", message.as_str())),
+            Some(VolumeLack::Awaited) | None => None,
+        };
+        let of_environment = references.missing(&container.name).map(|message| ("CreateContainerConfigError", message));
+        let Some((reason, message)) = of_volume.or(of_environment) else { return false };
+        let waiting = WaitingReason::Missing { reason, message: message.to_owned() };
         self.plan.waiting.insert(container.name.clone(), waiting);
         true
     }
@@ -39,15 +44,15 @@ impl Planner<'_> {
     /// what is there.
     pub(super) fn update_volumes(&mut self, pod: &Pod) {
         let references = self.input.references.get(&pod.uid);
-        if let Some(VolumeState::Outdated | VolumeState::Unknown) = references.map(|r| r.volumes.state) {
+        if references.is_some_and(|r| r.volumes.state == VolumeState::Outdated) {
             self.offer(PodAction::UpdateVolumes { uid: pod.uid.clone() });
         }
     }
 
-    /// What a start waits for until somebody has seen that the volumes are there.
-    pub(super) fn awaited_volumes(&self, pod: &Pod) -> Option<Offer> {
+    /// What the start of a container waits for until somebody has seen that its volumes are there.
+    pub(super) fn awaited_volumes(&self, pod: &Pod, container: &Container) -> Option<Offer> {
         let references = self.input.references.get(&pod.uid)?;
-        if references.volumes.state != VolumeState::Unknown {
+        if references.volumes.lacking.get(&container.name) != Some(&VolumeLack::Awaited) {
             return None;
         }
         let failure = self.input.results.get(&Target::Sandbox(pod.uid.clone()));

@@ -25,6 +25,17 @@ pub struct VolumeReferences {
     pub missing: Option<String>,
     /// How it stands with all others.
     pub state: VolumeState,
+    /// Containers that could not be made now, since a volume that they use is not there.
+    pub lacking: BTreeMap<ContainerName, VolumeLack>,
+}
+
+/// Why a volume that a container uses is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VolumeLack {
+    /// It can not be written; the kubelet's words.
+    Missing(String),
+    /// It can be, and nobody has seen yet that it was.
+    Awaited,
 }
 
 /// How what is on the disk compares with what should be there.
@@ -33,10 +44,8 @@ pub enum VolumeState {
     /// It is as it should be, or there is nothing to write.
     #[default]
     Settled,
-    /// It is what was right before.
+    /// It may be what was right before, or missing.
     Outdated,
-    /// Nobody has looked since our start, or since a container came to mount it: it may be missing.
-    Unknown,
 }
 
 impl PodReferences {

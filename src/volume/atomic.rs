@@ -52,6 +52,23 @@ pub(super) fn write(
     clear(directory, volume, &kept, step)
 }
 
+/// The names that a container sees of what was written into a directory; `None` if nothing was.
+pub(super) fn held(directory: &Path) -> io::Result<Option<BTreeSet<PathBuf>>> {
+    if current(directory)?.is_none() {
+        return Ok(None);
+    }
+    let mut names = BTreeSet::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // What is no link is a place for what is mounted there.
+        if entry.file_type()?.is_symlink() && !name.to_string_lossy().starts_with("..") {
+            names.insert(PathBuf::from(name));
+        }
+    }
+    Ok(Some(names))
+}
+
 /// What `..data` points to: a name in the same directory, or nothing that is any use.
 fn current(directory: &Path) -> io::Result<Option<OsString>> {
     match fs::read_link(directory.join(DATA)) {

@@ -13,6 +13,7 @@ mod applied;
 mod atomic;
 mod endings;
 mod error;
+mod files;
 mod host_path;
 mod image;
 mod key;
@@ -30,13 +31,14 @@ mod tree;
 
 pub use applied::AppliedStore;
 pub use error::VolumeError;
+pub use files::Held;
 pub use key::environment_key;
 pub use log_links::{LogLink, LogLinks};
 pub use node_files::disk_size;
 pub use removal::Leftovers;
 
 use crate::{
-    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolume, Medium, NodeFacts, SandboxFacts},
+    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolumes, NodeFacts, SandboxFacts},
     pod::{Attempt, Container, ContainerName, ImageVolume, Pod, PodUid},
 };
 use error::{Io, Place};
@@ -54,8 +56,6 @@ use std::{
 const PRIVATE_DIR: u32 = 0o750;
 /// Mode of an emptyDir: any user of any container writes to it.
 const EMPTY_DIR: u32 = 0o777;
-/// Mode of a volume whose files are written here: any user of any container looks into it.
-const FILES_DIR: u32 = 0o755;
 const SETGID: u32 = 0o2000;
 const HOSTS_FILE: u32 = 0o644;
 /// Any user of the container writes its last words.
@@ -77,18 +77,19 @@ impl VolumeManager {
     /// stays as it is. To be called before the pod's first container is made, and again after a
     /// reboot, when memory volumes are gone.
     ///
-    /// `files` are the volumes that are written here, as they should be `now`.
+    /// `files` are the volumes that are written here, as they should be `now`; says what they hold then.
     pub fn prepare(
         &self,
         pod: &Pod,
-        files: &[FileVolume],
+        files: &FileVolumes,
         now: jiff::Timestamp,
         node: &NodeFacts,
-    ) -> Result<(), VolumeError> {
+    ) -> Result<Held, VolumeError> {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
-        self.write_files(pod, files, now)?;
-        convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))
+        let held = self.write_files(pod, files, now)?;
+        convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
+        Ok(held)
     }
 
     /// Gives what claims hold to the pod's `fsGroup`, as `fsGroupChangePolicy` says. To be called before the
@@ -101,30 +102,6 @@ impl VolumeManager {
             if let Some(group) = fs_group(pod, place)? {
                 ownership::give(directory, group, on_root_mismatch, place)?;
             }
-        }
-        Ok(())
-    }
-
-    /// Brings the volumes that are written here to what they should be `now`; containers see each change
-    /// as a whole. What is right already is not touched.
-    pub fn write_files(&self, pod: &Pod, files: &[FileVolume], now: jiff::Timestamp) -> Result<(), VolumeError> {
-        let stamp = now.strftime("%Y_%m_%d_%H_%M_%S").to_string();
-        for volume in files {
-            let place = &Place::of(&pod.key).volume(&volume.name);
-            let declared = pod.spec.volumes.iter().flatten().find(|v| v.name == volume.name);
-            let Some(path) = declared.and_then(|v| convert::file_volume_path(&self.root, pod, v)) else {
-                return Err(VolumeError::Unsupported { place: place.clone() });
-            };
-            let path = path.map_err(place.name())?;
-            make_private(path.parent().unwrap_or(&path), place)?;
-            match DirBuilder::new().mode(FILES_DIR).create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => made.map_err(place.io("create", &path))?,
-            }
-            if volume.medium == Medium::Memory {
-                mount_tmpfs(&path, FILES_DIR, None, None, place)?;
-            }
-            atomic::write(&path, volume, &stamp, &mut || Ok(())).map_err(place.io("write the files of", &path))?;
         }
         Ok(())
     }
@@ -182,24 +159,6 @@ impl VolumeManager {
     pub fn abandon_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key).volume(&volume.name);
         image::abandon(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
-    }
-
-    /// Why a container can not be made yet: a volume of files that it uses and that was never written is among those
-    /// that can not be, named with the reason. What was written once is good enough.
-    pub fn check_written(
-        &self,
-        pod: &Pod,
-        container: &Container,
-        failed: &[(String, String)],
-    ) -> Result<(), VolumeError> {
-        for volume in convert::volumes_of(pod, container) {
-            let Some((_, what)) = failed.iter().find(|(name, _)| *name == volume.name) else { continue };
-            let Some(path) = convert::file_volume_path(&self.root, pod, volume) else { continue };
-            if !path.map_err(Place::of(&pod.key).name())?.is_dir() {
-                return Err(VolumeError::Missing { what: what.clone() });
-            }
-        }
-        Ok(())
     }
 
     /// The files that variables of a container are taken from, found without leaving their volumes.

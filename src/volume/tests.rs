@@ -4,7 +4,10 @@ mod as_root;
 
 use super::*;
 use crate::pod::{Confidential, ContainerId, ContainerName, ManifestSource, Node};
-use std::{collections::BTreeSet, os::unix::fs::symlink};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::unix::fs::symlink,
+};
 use tempfile::TempDir;
 
 struct Room {
@@ -46,7 +49,7 @@ impl Room {
         };
         spec.containers[0].volume_mounts = Some(spec.volumes.iter().flatten().map(mount).collect());
         let pod = Pod::from_manifest(written, source(), &node()).expect("pod");
-        self.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &self.node())
+        self.manager().prepare(&pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &self.node()).map(drop)
     }
     fn prepare_container(&self, pod: &Pod, index: usize, attempt: u32, ips: &[&str]) -> Result<(), VolumeError> {
         let ips: Vec<std::net::IpAddr> = ips.iter().map(|ip| ip.parse().expect("ip")).collect();
@@ -215,7 +218,8 @@ fn only_volumes_that_are_mounted_are_made_and_checked() {
     };
     let file = room.path("host/file");
     fs::create_dir(room.path("host")).expect("directory");
-    let prepare = |pod: &Pod| room.manager().prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node());
+    let prepare =
+        |pod: &Pod| room.manager().prepare(pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &room.node());
     assert!(matches!(prepare(&of("")), Err(VolumeError::HostPathType { path, .. }) if path == file));
     fs::write(&file, "").expect("file");
     prepare(&of("")).expect("nobody mounts the one that is missing");
@@ -239,8 +243,21 @@ fn a_volume_that_was_never_written_keeps_its_container_waiting() {
     let check = |index: usize| room.manager().check_written(&pod, &pod.containers[index], &failed);
     assert_eq!(check(0).expect_err("missing").to_string(), "configmap \"gone\" not found");
     check(1).expect("it does not mount it");
-    fs::create_dir_all(room.path("root/pods/u1/volumes/kubernetes.io~configmap/v")).expect("directories");
+    // Its directory is not the volume.
+    fs::create_dir_all(room.path("root/pods/u1/volumes/kubernetes.io~configmap/v/tmp")).expect("directories");
+    check(0).expect_err("nothing was written");
+    let file = convert::VolumeFile { content: Confidential::new(*b"x"), mode: 0o644 };
+    let files = BTreeMap::from([(PathBuf::from("deep/key"), file)]);
+    let volume = convert::FileVolume { name: "v".into(), medium: convert::Medium::Disk, group: None, files };
+    let write = |volumes: &[convert::FileVolume], failed: &[(String, String)]| {
+        let files = FileVolumes { volumes: volumes.to_vec(), failed: failed.to_vec() };
+        room.manager().write_files(&pod, &files, jiff::Timestamp::UNIX_EPOCH).expect("written")
+    };
+    assert_eq!(write(&[], &failed), Held::from([("v".to_owned(), None)]));
+    let held = Held::from([("v".to_owned(), Some(BTreeSet::from([PathBuf::from("deep")])))]);
+    assert_eq!(write(&[volume], &[]), held);
     check(0).expect("it was written before");
+    assert_eq!(write(&[], &failed), held, "it keeps what it held");
 }
 
 #[test]
@@ -260,8 +277,9 @@ fn what_is_mounted_in_a_volume_of_files_has_its_place_there() {
             (PathBuf::from(*name), file)
         };
         let files = names.iter().map(file).collect();
-        let written = FileVolume { name: "v".into(), medium: Medium::Disk, group: None, files };
-        room.manager().write_files(&of("{name: tmp, mountPath: /t}"), &[written], jiff::Timestamp::UNIX_EPOCH)
+        let written = convert::FileVolume { name: "v".into(), medium: convert::Medium::Disk, group: None, files };
+        let files = FileVolumes { volumes: vec![written], failed: Vec::new() };
+        room.manager().write_files(&of("{name: tmp, mountPath: /t}"), &files, jiff::Timestamp::UNIX_EPOCH)
     };
     files(&["one", "two"]).expect("written");
     let start = |nested: &str| room.prepare_container(&of(nested), 0, 0, &[]);
@@ -415,7 +433,7 @@ fn uids_that_lead_elsewhere_are_rejected_before_anything_is_touched() {
         let pod = Pod { uid: uid.clone(), ..room.pod(ONE_EMPTY_DIR) };
         assert!(
             matches!(
-                room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()),
+                room.manager().prepare(&pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &room.node()),
                 Err(VolumeError::Name { .. })
             ),
             "{bad:?}"
@@ -559,7 +577,7 @@ fn an_image_is_unpacked_once_and_complete_or_not_there() {
     };
     let pod = of("files:1");
     let [volume] = pod.containers[0].image_volumes.as_slice() else { panic!("{:?}", pod.containers[0]) };
-    room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
+    room.manager().prepare(&pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
     let file = [LayerEntry::File("greeting", 0o640, b"hello")];
     let image = image_archive("files:1", &serde_json::json!({}), &file);
     let path = paths::image(&room.root(), &pod.uid, volume).expect("path");

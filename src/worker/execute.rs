@@ -13,7 +13,7 @@ use crate::{
     },
     probe::{HandlerTarget, Hook, InvalidHandler},
     report,
-    volume::{VolumeError, VolumeManager},
+    volume::{Held, VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -42,6 +42,8 @@ pub(super) struct Done {
     pub(super) touched: Vec<ContainerId>,
     /// An image that is there.
     pub(super) image: Option<(ImageRef, Arc<ImageDetails>)>,
+    /// What volumes of files hold.
+    pub(super) held: Option<Held>,
     /// The container was taken away again, to be made otherwise.
     undone: bool,
 }
@@ -107,11 +109,11 @@ impl<E: Engine> Task<E> {
     async fn update_volumes(&self) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
         let (files, now) = (self.files.clone(), self.shared.clock.wall());
-        self.on_disk(move |volumes| volumes.write_files(&pod, &files.volumes, now)).await?;
+        let held = self.on_disk(move |volumes| volumes.write_files(&pod, &files, now)).await?;
         for (_, message) in &self.files.failed {
             self.journal().not_mounted(message);
         }
-        Ok(Done::default())
+        Ok(Done { held: Some(held), ..Done::default() })
     }
 
     async fn remove_volumes(&self) -> Result<(), SyncError> {
@@ -192,7 +194,7 @@ impl<E: Engine> Task<E> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
         let (prepared, files, now) = (pod.clone(), self.files.clone(), self.shared.clock.wall());
         let known = self.shared.facts();
-        self.on_disk(move |volumes| volumes.prepare(&prepared, &files.volumes, now, &known)).await?;
+        let held = self.on_disk(move |volumes| volumes.prepare(&prepared, &files, now, &known)).await?;
         let claims = self.claims(convert::claims_of_group(&pod, &self.shared.facts())).await?;
         if !claims.is_empty() {
             let owned = pod.clone();
@@ -212,14 +214,15 @@ impl<E: Engine> Task<E> {
                 .map_err(|error| SyncError::Config(Box::new(error)))
         };
         let _permit = self.shared.starts.turn(self.priority()).await;
-        match self.create(&name, body()?).await {
+        let done = match self.create(&name, body()?).await {
             // Pruned while we ran: bring it back.
             Err(SyncError::Engine { source, .. }) if source.is_not_found() => {
                 self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
                 self.create(&name, body()?).await
             }
             other => other,
-        }
+        };
+        Ok(Done { held: Some(held), ..done? })
     }
 
     /// The node's resolver as it is now, where the pod's is made from it.

@@ -1,14 +1,15 @@
 //! What a worker's pod refers to, as it stands: resolved anew when a manifest or an object may be
-//! another one, and which volumes of files were written since our start.
+//! another one, and what volumes of files were seen to hold since our start.
 
 use super::facts::Reader;
 use crate::{
     convert::{self, FileVolumes, NodeFacts},
     plan::{Desired, PodAction, ReferenceStates},
     pod::{
-        AppliedPod, ObservedPod, Pod, PodUid,
-        references::{VolumeReferences, VolumeState},
+        AppliedPod, Container, ObservedPod, Pod, PodUid,
+        references::{VolumeLack, VolumeReferences, VolumeState},
     },
+    volume::Held,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,9 +22,15 @@ pub(super) struct Lookup {
     states: ReferenceStates,
     files: BTreeMap<PodUid, Arc<FileVolumes>>,
     /// As they were last written.
-    written: BTreeMap<PodUid, Arc<FileVolumes>>,
+    written: BTreeMap<PodUid, Written>,
     /// What an action under way writes.
     writing: BTreeMap<PodUid, Arc<FileVolumes>>,
+}
+
+/// What an action was to write, and what was there then.
+struct Written {
+    files: Arc<FileVolumes>,
+    held: Held,
 }
 
 impl Lookup {
@@ -68,9 +75,16 @@ impl Lookup {
             let states = &self.states;
             self.written.retain(|uid, _| states.contains_key(uid));
             self.made_from = Some((facts, pods));
+            self.judge();
         }
-        for (uid, state) in &mut self.states {
-            state.volumes = volumes(self.files.get(uid), self.written.get(uid));
+    }
+
+    /// Says anew how it stands with the volumes.
+    fn judge(&mut self) {
+        for pod in self.made_from.iter().flat_map(|(_, pods)| pods) {
+            if let (Some(state), Some(files)) = (self.states.get_mut(&pod.uid), self.files.get(&pod.uid)) {
+                state.volumes = volumes(pod, files, self.written.get(&pod.uid));
+            }
         }
     }
 
@@ -88,18 +102,20 @@ impl Lookup {
         files
     }
 
-    /// An action has succeeded.
-    pub(super) fn succeeded(&mut self, action: &PodAction) {
+    /// An action has written, and this is there now.
+    pub(super) fn wrote(&mut self, action: &PodAction, held: Held) {
         if let PodAction::CreateSandbox { uid, .. } | PodAction::UpdateVolumes { uid } = action
             && let Some(files) = self.writing.remove(uid)
         {
-            self.written.insert(uid.clone(), files);
+            self.written.insert(uid.clone(), Written { files, held });
+            self.judge();
         }
     }
 
     /// The directories of an incarnation are gone.
     pub(super) fn removed(&mut self, uid: &PodUid) {
         self.written.remove(uid);
+        self.judge();
     }
 }
 
@@ -112,30 +128,46 @@ fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Arc<FileVolumes>>) -> Arc
     }
 }
 
-/// Whether all volumes that should be there were written before, whatever they held.
-fn has_all(written: &FileVolumes, files: &FileVolumes) -> bool {
-    let mut names = files.volumes.iter().map(|volume| &volume.name);
-    names.all(|name| written.volumes.iter().any(|volume| volume.name == *name))
+fn volumes(pod: &Pod, files: &Arc<FileVolumes>, written: Option<&Written>) -> VolumeReferences {
+    let nothing = files.volumes.is_empty() && files.failed.is_empty();
+    let is_settled = nothing || written.is_some_and(|written| Arc::ptr_eq(files, &written.files));
+    let lacking = pod.containers.iter().filter_map(|container| {
+        let lack = lack(container, files, written.map(|written| &written.held))?;
+        Some((container.name.clone(), lack))
+    });
+    VolumeReferences {
+        missing: files.failed.first().map(|(_, message)| message.clone()),
+        state: if is_settled { VolumeState::Settled } else { VolumeState::Outdated },
+        lacking: lacking.collect(),
+    }
 }
 
-fn volumes(files: Option<&Arc<FileVolumes>>, written: Option<&Arc<FileVolumes>>) -> VolumeReferences {
-    let Some(files) = files else { return VolumeReferences::default() };
-    let missing = files.failed.first().map(|(_, message)| message.clone());
-    let state = match written {
-        _ if files.volumes.is_empty() && files.failed.is_empty() => VolumeState::Settled,
-        Some(written) if Arc::ptr_eq(files, written) => VolumeState::Settled,
-        Some(written) if has_all(written, files) => VolumeState::Outdated,
-        // None was written since our start, or one that an edit mounts was not.
-        Some(_) | None => VolumeState::Unknown,
+/// Why a container could not be made with its volumes of files as they are. What was written once is good enough, if
+/// what the container mounts below it has its places there.
+fn lack(container: &Container, files: &FileVolumes, held: Option<&Held>) -> Option<VolumeLack> {
+    let uses = |name: &str| convert::uses(&container.api, name);
+    let seen = |name: &str| held.and_then(|held| held.get(name));
+    let is_usable = |name: &str| match seen(name) {
+        Some(Some(names)) => convert::clash(&container.api, name, &names.iter()).is_none(),
+        Some(None) | None => false,
     };
-    VolumeReferences { missing, state }
+    let mut failed = files.failed.iter().filter(|(name, _)| uses(name) && !is_usable(name));
+    if let Some((_, why)) = failed.clone().find(|(name, _)| seen(name).is_some()) {
+        return Some(VolumeLack::Missing(why.clone()));
+    }
+    let is_awaited = failed.next().is_some() || files.volumes.iter().any(|v| uses(&v.name) && !is_usable(&v.name));
+    is_awaited.then_some(VolumeLack::Awaited)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::{FileVolume, Medium};
+    use crate::{
+        convert::{FileVolume, Medium, testing::pod},
+        pod::ContainerName,
+    };
 
+    /// Volumes that can be written, and those that can not.
     fn of(volumes: &[&str], failed: &[&str]) -> Arc<FileVolumes> {
         let volume = |name: &&str| FileVolume {
             name: (*name).to_owned(),
@@ -147,23 +179,59 @@ mod tests {
         Arc::new(FileVolumes { volumes: volumes.iter().map(volume).collect(), failed })
     }
 
+    /// `a=key` holds a key, `a=` nothing; `a` was never written.
+    fn held(text: &str) -> Held {
+        let one = |text: &str| match text.split_once('=') {
+            Some((name, key)) => {
+                (name.to_owned(), Some(Some(key.into()).filter(|_| !key.is_empty()).into_iter().collect()))
+            }
+            None => (text.to_owned(), None),
+        };
+        text.split_whitespace().map(one).collect()
+    }
+
     #[test]
-    fn a_volume_that_was_never_written_is_waited_for() {
-        let state = |files: &Arc<FileVolumes>, written| volumes(Some(files), written).state;
-        let one = of(&["a"], &[]);
-        for (files, written, expected) in [
-            (&one, None, VolumeState::Unknown),
-            (&one, Some(&one), VolumeState::Settled),
-            (&one, Some(&of(&["a"], &["b"])), VolumeState::Outdated),
-            (&one, Some(&of(&["a", "b"], &[])), VolumeState::Outdated),
-            (&one, Some(&of(&[], &[])), VolumeState::Unknown),
-            (&of(&["a", "b"], &[]), Some(&one), VolumeState::Unknown),
-            (&of(&[], &[]), None, VolumeState::Settled),
-            // Told once, by an action that writes nothing.
-            (&of(&[], &["a"]), None, VolumeState::Unknown),
+    fn a_container_lacks_what_it_uses_and_nothing_else() {
+        let pod = pod(
+            "volumes: [{name: a, configMap: {name: a}}, {name: b, configMap: {name: b}}, {name: tmp}]\ncontainers: [{name: one, \
+             image: i, volumeMounts: [{name: a, mountPath: /a}]}, {name: both, image: i, volumeMounts: [{name: a, mountPath: \
+             /a}, {name: b, mountPath: /b}, {name: tmp, mountPath: /b/tmp}]}, {name: none, image: i}]",
+        );
+        let state = |files: &Arc<FileVolumes>, written: Option<(&Arc<FileVolumes>, &str)>| {
+            let written = written.map(|(files, text)| Written { files: files.clone(), held: held(text) });
+            let found = volumes(&pod, files, written.as_ref());
+            let lack = |name: &str| match found.lacking.get(&ContainerName::new(name)) {
+                Some(VolumeLack::Missing(why)) => why.clone(),
+                Some(VolumeLack::Awaited) => "awaited".to_owned(),
+                None => "fine".to_owned(),
+            };
+            assert_eq!(lack("none"), "fine");
+            (found.state == VolumeState::Settled, format!("{}, {}", lack("one"), lack("both")))
+        };
+        let (all, only_a, none) = (&of(&["a", "b"], &[]), &of(&["a"], &["b"]), &of(&[], &["a", "b"]));
+        for (files, written, settled, expected) in [
+            (all, None, false, "awaited, awaited"),
+            (all, Some((all, "a=k b=k")), true, "fine, fine"),
+            // What was right before is good enough; what was never written is not.
+            (all, Some((only_a, "a=k b=k")), false, "fine, fine"),
+            (all, Some((only_a, "a=k b")), false, "fine, awaited"),
+            (all, Some((only_a, "a=")), false, "fine, awaited"),
+            // Nobody knows what is there until somebody has looked.
+            (only_a, None, false, "awaited, awaited"),
+            (only_a, Some((only_a, "a=k b")), true, "fine, no b"),
+            (only_a, Some((only_a, "a=k b=k")), true, "fine, fine"),
+            (only_a, Some((all, "a=k b=k")), false, "fine, fine"),
+            (none, Some((none, "a b")), true, "no a, no a"),
+            (none, Some((only_a, "a=k b")), false, "fine, no b"),
+            // A file has the name of what is mounted there.
+            (only_a, Some((only_a, "a=k b=tmp")), true, "fine, no b"),
+            (all, Some((only_a, "a=k b=tmp")), false, "fine, awaited"),
+            (only_a, Some((only_a, "a=tmp b=k")), true, "fine, fine"),
         ] {
-            assert_eq!(state(files, written), expected, "{files:?} after {written:?}");
+            let written_as = written.map(|(_, text)| text);
+            assert_eq!(state(files, written), (settled, expected.to_owned()), "{files:?} where {written_as:?}");
         }
-        assert_eq!(volumes(Some(&of(&["a"], &["b"])), None).missing.as_deref(), Some("no b"));
+        assert_eq!(state(&of(&[], &[]), None), (true, "fine, fine".to_owned()));
+        assert_eq!(volumes(&pod, only_a, None).missing.as_deref(), Some("no b"));
     }
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use kubelet_lite::{
-    convert::{self, ContainerFacts, MANAGED_BY, NodeFacts, SandboxFacts},
+    convert::{self, ContainerFacts, FileVolumes, MANAGED_BY, NodeFacts, SandboxFacts},
     engine::{Engine, ImageDetails, docker::DockerEngine},
     manifest::{
         Object,
@@ -40,7 +40,7 @@ impl Bare {
         let pods: Vec<Pod> = (0..pods).map(|n| pod(&format!("bare{n}"))).collect();
         let volumes = kubelet_lite::volume::VolumeManager::new(&self.root);
         for pod in &pods {
-            volumes.prepare(pod, &[], jiff::Timestamp::UNIX_EPOCH, &self.facts).unwrap();
+            volumes.prepare(pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &self.facts).unwrap();
         }
         let began = Instant::now();
         stream::iter(&pods).for_each_concurrent(concurrency, |pod| self.start(pod, &image)).await;

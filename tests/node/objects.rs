@@ -307,7 +307,6 @@ async fn mounts_lie_below_volumes_of_objects() {
     fs::create_dir(&out).unwrap();
     fs::write(out.join("one.conf"), "1").unwrap();
     node.declare("cfg.yaml", &config_map("cfg", "{host: example.org}"));
-    node.declare("late.yaml", &config_map("late", "{x: later}"));
     node.declare("keys.yaml", &secret("keys", "{password: abc}"));
     // What nobody mounts is not waited for.
     node.declare("nested.yaml", &nested_pod(&out, ""));
@@ -333,10 +332,17 @@ async fn mounts_lie_below_volumes_of_objects() {
     let id = node.replaced("nested", "see", &id).await;
     node.declare("cfg.yaml", &config_map("cfg", "{host: example.net}"));
     shows(&out, &[&below[..], &["/etc/app/host=example.net"]].concat(), &[]).await;
-    // An edit mounts what nobody used: the container is made anew, and the volumes with it.
+    // An edit that mounts what nobody used, and what can not be had, stops nothing.
     let sandbox = node.runs("nested", "POD").await;
-    let more = "    - {name: late, mountPath: /late}\n    - {name: scratch, mountPath: /scratch}\n";
-    node.declare("nested.yaml", &nested_pod(&out, more));
+    let late = "    - {name: late, mountPath: /late}\n    - {name: scratch, mountPath: /scratch}\n";
+    let clash = "    - {name: scratch, mountPath: /etc/app/host}\n";
+    node.declare("nested.yaml", &nested_pod(&out, clash));
+    node.said("/etc/app/host can not be mounted in the volume").await;
+    node.declare("nested.yaml", &nested_pod(&out, late));
+    node.said("configmap \"late\" not found").await;
+    assert_eq!(node.runs("nested", "see").await, id);
+    // The container is made anew once it is there, and the volumes with it.
+    node.declare("late.yaml", &config_map("late", "{x: later}"));
     node.replaced("nested", "see", &id).await;
     shows(&out, &[&below[..], &["/late/x=later", "/scratch/"]].concat(), &[]).await;
     assert_eq!(node.runs("nested", "POD").await, sandbox);

@@ -3,7 +3,9 @@
 use super::*;
 use crate::pod::{
     ContainerReferences,
-    references::{ANNOTATION_RESTART_ON_CHANGE, EnvironmentHash, EnvironmentKey, VolumeReferences, VolumeState},
+    references::{
+        ANNOTATION_RESTART_ON_CHANGE, EnvironmentHash, EnvironmentKey, VolumeLack, VolumeReferences, VolumeState,
+    },
 };
 
 fn hash(value: &str) -> EnvironmentHash {
@@ -121,15 +123,19 @@ fn volumes_of_files() {
     };
     let mut base = Round::running(two_apps());
     base.know(&["app:1", "log:1"]);
-    let lacks = || VolumeReferences { missing: Some("no x".into()), state: VolumeState::Settled };
-    let is = |state| VolumeReferences { missing: None, state };
+    let lacks = || VolumeReferences { missing: Some("no x".into()), ..VolumeReferences::default() };
+    let outdated = || VolumeReferences { state: VolumeState::Outdated, ..VolumeReferences::default() };
+    let app = |lack, of| VolumeReferences { lacking: BTreeMap::from([("app".into(), lack)]), ..of };
+    let awaited = || app(VolumeLack::Awaited, outdated());
+    let missing = || app(VolumeLack::Missing("no x".into()), lacks());
+    let edited = |name: &str| {
+        let mut round = base.clone();
+        round.edit(name).image = Some("app:2".into());
+        round.know(&["app:2"]);
+        round
+    };
     let cases: Vec<(&str, Round, &str)> = vec![
-        (
-            "outdated: they are written again, and nothing else happens",
-            is(VolumeState::Outdated),
-            base.clone(),
-            "UpdateVolumes a",
-        ),
+        ("outdated: they are written again, and nothing else happens", outdated(), base.clone(), "UpdateVolumes a"),
         ("an object has gone: what runs goes on", lacks(), base.clone(), ""),
         (
             "an object has gone: what ended starts again with what was written before",
@@ -144,7 +150,7 @@ fn volumes_of_files() {
         ),
         (
             "nobody has looked: what is to start waits for that",
-            is(VolumeState::Unknown),
+            awaited(),
             {
                 let mut round = base.clone();
                 round.container("app").state = exited(1, 60, 5);
@@ -155,7 +161,7 @@ fn volumes_of_files() {
         ),
         (
             "they can not be written: what is to start waits",
-            is(VolumeState::Unknown),
+            awaited(),
             {
                 let mut round = base.clone();
                 round.container("app").state = exited(1, 60, 5);
@@ -164,6 +170,42 @@ fn volumes_of_files() {
             },
             "app waits: FailedMount until +1s
              wake +1s",
+        ),
+        (
+            "what uses none of them starts",
+            awaited(),
+            {
+                let mut round = base.clone();
+                round.container("log").state = exited(1, 60, 5);
+                round
+            },
+            "UpdateVolumes a
+             CreateContainer a log #1 in a-sb0, back-off 0ns
+             log waits: ContainerCreating",
+        ),
+        (
+            "one that was never written holds back what uses it",
+            missing(),
+            {
+                let mut round = base.clone();
+                round.container("app").state = exited(1, 60, 5);
+                round
+            },
+            "app waits: FailedMount no x",
+        ),
+        ("an edit that mounts such a one stops nothing", missing(), edited("app"), "app waits: FailedMount no x"),
+        (
+            "nor before it was seen to be there",
+            awaited(),
+            edited("app"),
+            "UpdateVolumes a
+             app waits: ContainerCreating",
+        ),
+        (
+            "an edit of what does not use it goes on",
+            missing(),
+            edited("log"),
+            "StopContainer log log-0, 30s, DefinitionChanged",
         ),
         (
             "a sandbox is not made without them, but images are looked for",
@@ -188,7 +230,7 @@ fn volumes_of_files() {
         ),
         (
             "the end waits for what is being written",
-            is(VolumeState::Outdated),
+            outdated(),
             {
                 let mut round = base.clone();
                 round.begin(PodAction::UpdateVolumes { uid: "a".into() });

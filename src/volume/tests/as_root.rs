@@ -79,7 +79,7 @@ fn sub_path_pod(room: &Room, mounts: &str) -> Pod {
     let pod = room.pod(&format!(
         "containers: [{{name: c, image: i, volumeMounts: [{mounts}]}}]\nvolumes: [{{name: v}}, {{name: h, hostPath: {{path: HOST}}}}]"
     ));
-    room.manager().prepare(&pod, &[], jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
+    room.manager().prepare(&pod, &FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
     pod
 }
 

@@ -46,13 +46,15 @@ impl<E: Engine> PodWorker<E> {
         match result {
             Ok(done) => {
                 self.results.remove(&target);
-                self.lookup.succeeded(&action);
                 if let PodAction::RemoveVolumes { uid }
                 | PodAction::RemoveSandbox { uid, volumes: Volumes::Remove, .. } = &action
                 {
                     self.volumes.remove(uid);
                     self.lookup.removed(uid);
                     self.ends.forget_gone(self.view.pod(), &self.volumes);
+                }
+                if let Some(held) = done.held {
+                    self.lookup.wrote(&action, held);
                 }
                 done.touched.into_iter().for_each(|id| self.view.mark(id));
                 if let Some((reference, image)) = done.image {
