@@ -37,7 +37,9 @@ pub use files::{FileVolume, FileVolumes, Medium, VolumeFile, file_volumes};
 pub use hosts::hosts_file;
 pub(crate) use labels::EncodedSource;
 pub use labels::{ANNOTATION_RESTART_COUNT, IDENTITY_LABELS, Labels, MANAGED_BY, pod_identity, source};
-pub use mounts::{ClaimDirectories, ClaimVolume, SubPath, claims_in_parts, claims_of_group, sub_paths};
+pub use mounts::{
+    ClaimDirectories, ClaimVolume, SubPath, claims_in_parts, claims_of_group, claims_of_sandbox, sub_paths,
+};
 pub(crate) use mounts::{mounts_hosts, termination_message_path};
 pub use names::{claim_volume_name, container_name, hostname, sandbox_name};
 pub use nested::MountPoint;

@@ -202,6 +202,11 @@ pub(super) fn held_claims(pod: &Pod, node: &NodeFacts) -> Vec<Mount> {
     claims(pod, node).map(|(name, claim)| claim_mount(&format!("/claims/{name}"), pod, claim, true, node)).collect()
 }
 
+/// The volumes of the claims of a pod that its sandbox mounts.
+pub fn claims_of_sandbox(pod: &Pod, node: &NodeFacts) -> Vec<String> {
+    claims(pod, node).map(|(name, _)| name.clone()).collect()
+}
+
 /// The Docker volume of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimVolume {

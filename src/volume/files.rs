@@ -74,10 +74,13 @@ impl VolumeManager {
         Ok(())
     }
 
-    /// What a volume holds that was written; nothing else is known of one of another kind.
+    /// What a volume holds that was written; nothing, of a claim that the pod has.
     fn held(&self, pod: &Pod, volume: &api::Volume) -> Result<Option<BTreeSet<PathBuf>>, VolumeError> {
         let place = &Place::of(&pod.key).volume(&volume.name);
-        let Some(path) = convert::file_volume_path(&self.root, pod, volume) else { return Ok(Some(BTreeSet::new())) };
+        let Some(path) = convert::file_volume_path(&self.root, pod, volume) else {
+            let note = self.claim_note(pod, volume)?;
+            return Ok(note.filter(|note| note.is_dir()).map(|_| BTreeSet::new()));
+        };
         let path = path.map_err(place.name())?;
         atomic::held(&path).map_err(place.io("look into", &path))
     }

@@ -11,6 +11,7 @@
 
 mod applied;
 mod atomic;
+mod claims;
 mod endings;
 mod error;
 mod files;
@@ -38,7 +39,7 @@ pub use node_files::disk_size;
 pub use removal::Leftovers;
 
 use crate::{
-    convert::{self, ClaimDirectories, DiskFacts, EnvFiles, FileVolumes, NodeFacts, SandboxFacts},
+    convert::{self, DiskFacts, EnvFiles, FileVolumes, NodeFacts, SandboxFacts},
     pod::{Attempt, Container, ContainerName, ImageVolume, Pod, PodUid},
 };
 use error::{Io, Place};
@@ -87,23 +88,10 @@ impl VolumeManager {
     ) -> Result<Held, VolumeError> {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
+        self.forget_claims(pod)?;
         let held = self.write_files(pod, files, now)?;
         convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
         Ok(held)
-    }
-
-    /// Gives what claims hold to the pod's `fsGroup`, as `fsGroupChangePolicy` says. To be called before the
-    /// pod's first container is made.
-    pub fn own_claims(&self, pod: &Pod, claims: &ClaimDirectories) -> Result<(), VolumeError> {
-        let context = pod.spec.security_context.as_ref();
-        let on_root_mismatch = context.and_then(|c| c.fs_group_change_policy.as_deref()) == Some("OnRootMismatch");
-        for (name, directory) in claims {
-            let place = &Place::of(&pod.key).volume(name);
-            if let Some(group) = fs_group(pod, place)? {
-                ownership::give(directory, group, on_root_mismatch, place)?;
-            }
-        }
-        Ok(())
     }
 
     /// Makes the files of one instance of a container: `/etc/hosts`, an empty termination message,

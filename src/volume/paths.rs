@@ -64,6 +64,16 @@ pub fn image(root: &Path, uid: &PodUid, volume: &ImageVolume) -> Result<PathBuf,
     Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~image").join(name))
 }
 
+/// `<pod>/claims`: the claims that the pod has.
+pub fn claims(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("claims"))
+}
+
+/// `<pod>/claims/<claim>`: notes that the pod has this claim.
+pub fn claim(root: &Path, uid: &PodUid, claim: &str) -> Result<PathBuf, NotAFileName> {
+    Ok(claims(root, uid)?.join(plain(claim)?))
+}
+
 /// `<pod>/etc-hosts`: the managed `/etc/hosts`.
 pub fn etc_hosts(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
     Ok(pod_dir(root, uid)?.join("etc-hosts"))

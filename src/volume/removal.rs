@@ -82,7 +82,7 @@ impl VolumeManager {
 }
 
 /// Unmounts what is mounted below a directory and removes it; a symbolic link is removed as one.
-fn remove_directory(path: &Path, place: &Place) -> Result<(), VolumeError> {
+pub(super) fn remove_directory(path: &Path, place: &Place) -> Result<(), VolumeError> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -261,6 +261,35 @@ fn a_volume_that_was_never_written_keeps_its_container_waiting() {
 }
 
 #[test]
+fn a_claim_is_the_pods_from_its_beginning_or_since_it_was_mounted() {
+    let room = Room::new();
+    let pod = room.pod(
+        "containers: [{name: a, image: i, volumeMounts: [{name: v, mountPath: /v}, {name: w, mountPath: /w}, {name: tmp, mountPath: \
+         /t}]}]\nvolumes: [{name: v, persistentVolumeClaim: {claimName: one}}, {name: w, persistentVolumeClaim: {claimName: \
+         two}}, {name: tmp}]",
+    );
+    let manager = room.manager();
+    let new = || manager.new_claims(&pod, &pod.containers[0]).expect("looked at");
+    let failed = [("w".to_owned(), "persistentvolumeclaim \"two\" not found".to_owned())];
+    let prepare = || {
+        let files = FileVolumes { volumes: Vec::new(), failed: failed.to_vec() };
+        let held = manager.prepare(&pod, &files, jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
+        held["w"].is_some()
+    };
+    assert!(!prepare());
+    assert_eq!(new(), ["v", "w"]);
+    manager.take_claims(&pod, &["v".to_owned()], &BTreeMap::new()).expect("taken");
+    assert_eq!(new(), ["w"]);
+    let check = || manager.check_written(&pod, &pod.containers[0], &failed);
+    assert!(matches!(check(), Err(VolumeError::Missing { .. })), "nobody declares it, and the pod does not have it");
+    manager.take_claims(&pod, &new(), &BTreeMap::new()).expect("taken");
+    check().expect("the pod has it");
+    // As for another sandbox.
+    assert!(!prepare());
+    assert_eq!(new(), ["v", "w"]);
+}
+
+#[test]
 fn what_is_mounted_in_a_volume_of_files_has_its_place_there() {
     let room = Room::new();
     let of = |nested: &str| {

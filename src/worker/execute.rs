@@ -195,11 +195,7 @@ impl<E: Engine> Task<E> {
         let (prepared, files, now) = (pod.clone(), self.files.clone(), self.shared.clock.wall());
         let known = self.shared.facts();
         let held = self.on_disk(move |volumes| volumes.prepare(&prepared, &files, now, &known)).await?;
-        let claims = self.claims(convert::claims_of_group(&pod, &self.shared.facts())).await?;
-        if !claims.is_empty() {
-            let owned = pod.clone();
-            self.on_disk(move |volumes| volumes.own_claims(&owned, &claims)).await?;
-        }
+        self.take_claims(&pod, convert::claims_of_sandbox(&pod, &self.shared.facts())).await?;
         if self.shared.facts().pause_image.is_empty() {
             self.shared.ensure_sandbox_image().await.map_err(self.failed())?;
         }
@@ -235,6 +231,17 @@ impl<E: Engine> Task<E> {
         read.map_err(|error| SyncError::Resolver(Box::new(error)))
     }
 
+    /// Makes the claims of these volumes the pod's.
+    async fn take_claims(&self, pod: &Arc<Pod>, names: Vec<String>) -> Result<(), SyncError> {
+        if names.is_empty() {
+            return Ok(());
+        }
+        let of_group = convert::claims_of_group(pod, &self.shared.facts()).into_iter();
+        let directories = self.claims(of_group.filter(|claim| names.contains(&claim.volume)).collect()).await?;
+        let pod = pod.clone();
+        self.on_disk(move |volumes| volumes.take_claims(&pod, &names, &directories)).await
+    }
+
     /// Where the Docker volumes of claims lie, which are made if need be. One that is elsewhere is left out.
     async fn claims(&self, claims: Vec<ClaimVolume>) -> Result<ClaimDirectories, SyncError> {
         let mut found = ClaimDirectories::new();
@@ -260,14 +267,19 @@ impl<E: Engine> Task<E> {
         for volume in &container.image_volumes {
             self.fill(pod, volume).await?;
         }
+        let (of, uses, files) = (pod.clone(), container.clone(), self.files.clone());
+        let look = move |volumes: &VolumeManager| {
+            volumes.check_written(&of, &uses, &files.failed)?;
+            volumes.new_claims(&of, &uses)
+        };
+        // An edit may mount what the sandbox was made without.
+        self.take_claims(pod, self.on_disk(look).await?).await?;
         let facts = self.shared.facts();
         let (on_disk, whole, joined, known) = (container.clone(), pod.clone(), sandbox.clone(), facts.clone());
         let profile = convert::seccomp_profile(pod, container);
         let claims = self.claims(convert::claims_in_parts(pod, container, &facts)).await?;
-        let files = self.files.clone();
         let (seccomp_profile, disk) = self
             .on_disk(move |volumes| {
-                volumes.check_written(&whole, &on_disk, &files.failed)?;
                 let disk = DiskFacts { claims, env_files: volumes.env_files(&whole, &on_disk) };
                 volumes.prepare_container(&whole, &on_disk, &in_sandbox(&joined), attempt, &disk, &known)?;
                 Ok((profile.map(|profile| volumes.seccomp_profile(&profile)), disk))

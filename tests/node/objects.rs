@@ -392,6 +392,42 @@ async fn a_claim_keeps_its_data() {
     assert_eq!(status, 200, "the data is kept");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_an_edit_mounts_is_waited_for_and_given_to_the_group() {
+    let Some(node) = Node::running().await else { return };
+    let pod = |more: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: late}}\nspec:\n  terminationGracePeriodSeconds: 1\n  securityContext: \
+             {{fsGroup: 4321}}\n  volumes: [{{name: data, persistentVolumeClaim: {{claimName: late}}}}]\n  containers:\n  - name: \
+             see\n    image: kl-test/busybox:1\n    command: [sleep, '3600']\n{more}"
+        )
+    };
+    let mounts = "    volumeMounts: [{name: data, mountPath: /data}]\n";
+    node.declare("pod.yaml", &pod(""));
+    let id = node.runs("late", "see").await;
+    node.declare("pod.yaml", &pod(mounts));
+    node.said("persistentvolumeclaim \"late\" not found").await;
+    assert_eq!(node.runs("late", "see").await, id);
+    // It has been used before, by root.
+    let volume = serde_json::json!({ "Name": "k8s_default_late" });
+    let (_, made) = node.dockerd.request("POST", "/volumes/create", Some(&volume)).await.unwrap();
+    let file = Path::new(made["Mountpoint"].as_str().unwrap()).join("file");
+    fs::write(&file, "before").unwrap();
+    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: late}\nspec: {accessModes: [ReadWriteOnce], \
+                 resources: {requests: {storage: 1Gi}}}\n";
+    node.declare("claim.yaml", claim);
+    let id = node.replaced("late", "see", &id).await;
+    assert_eq!(fs::metadata(&file).unwrap().gid(), 4321);
+    // The pod has it from now on: it needs no declaration to go on with it, and is not given it again.
+    std::os::unix::fs::chown(&file, None, Some(0)).unwrap();
+    node.withdraw("claim.yaml");
+    node.engine.kill(&id, "SIGKILL").await.unwrap();
+    node.replaced("late", "see", &id).await;
+    assert_eq!(fs::metadata(&file).unwrap().gid(), 0);
+    node.withdraw("pod.yaml");
+    node.nothing_left().await;
+}
+
 /// A pod of user 1000 whose container mounts parts of a claim, which belongs to a group.
 fn parts_pod(out: &Path, more: &str) -> String {
     format!(
