@@ -142,17 +142,35 @@ fn link_names(directory: &Path, volume: &FileVolume, step: &mut dyn FnMut() -> i
         let (link, target) = (directory.join(&name), Path::new(DATA).join(&name));
         match fs::symlink_metadata(&link) {
             Ok(metadata) if metadata.is_symlink() && fs::read_link(&link)? == target => continue,
-            Ok(metadata) if metadata.is_dir() => {
-                // Made for a mount of a part that was not there; it goes if nothing is in it.
-                step()?;
-                fs::remove_dir(&link)?;
-            }
+            // Made for mounts below it; it goes if there is nothing but places for them.
+            Ok(metadata) if metadata.is_dir() => remove_empty(&link, step)?,
             Ok(_) => remove(&link, step)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
         step()?;
         symlink(&target, &link)?;
+    }
+    Ok(())
+}
+
+/// Removes a tree of empty directories; what is anything else stays, and is an error.
+fn remove_empty(top: &Path, step: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+    let mut directories = vec![top.to_owned()];
+    let mut looked_at = 0;
+    while let Some(directory) = directories.get(looked_at) {
+        looked_at += 1;
+        let entries: Vec<_> = fs::read_dir(directory)?.collect::<io::Result<_>>()?;
+        for entry in entries {
+            if entry.file_type()?.is_dir() {
+                directories.push(entry.path());
+            }
+        }
+    }
+    // Outer ones come before what is in them.
+    for directory in directories.iter().rev() {
+        step()?;
+        fs::remove_dir(directory)?;
     }
     Ok(())
 }

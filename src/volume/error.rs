@@ -64,6 +64,9 @@ pub enum VolumeError {
         /// Whose it is.
         place: Place,
     },
+    /// What went wrong with each of several volumes.
+    #[error("{}", .0.iter().map(|error| crate::report(error)).collect::<Vec<_>>().join("; "))]
+    Several(Vec<VolumeError>),
     /// A volume of files that can not be written yet.
     #[error("{what}")]
     Missing {

@@ -26,20 +26,46 @@ const FILES_DIR: u32 = 0o755;
 /// was never written.
 pub type Held = BTreeMap<String, Option<BTreeSet<PathBuf>>>;
 
+/// What has come of writing volumes. One that can not be written does not hold up the others.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// What they hold, but for those that could not be written.
+    pub held: Held,
+    /// Why the others could not.
+    pub failed: Vec<VolumeError>,
+}
+
+impl Written {
+    /// An error if any could not be written.
+    pub fn complete(mut self) -> Result<Held, VolumeError> {
+        match (self.failed.pop(), self.failed.is_empty()) {
+            (None, _) => Ok(self.held),
+            (Some(error), true) => Err(error),
+            (Some(last), false) => {
+                self.failed.push(last);
+                Err(VolumeError::Several(self.failed))
+            }
+        }
+    }
+}
+
 impl VolumeManager {
     /// Brings the volumes that are written here to what they should be `now`; containers see each change
-    /// as a whole. What is right already is not touched. Says what they hold then, those among them that can not
-    /// be written too: they keep what they held.
-    pub fn write_files(&self, pod: &Pod, files: &FileVolumes, now: jiff::Timestamp) -> Result<Held, VolumeError> {
+    /// as a whole. What is right already is not touched. Those of which nobody knows what they should be are looked
+    /// at: they keep what they held.
+    pub fn write_files(&self, pod: &Pod, files: &FileVolumes, now: jiff::Timestamp) -> Written {
         let stamp = now.strftime("%Y_%m_%d_%H_%M_%S").to_string();
-        for volume in &files.volumes {
-            let place = &Place::of(&pod.key).volume(&volume.name);
-            self.write_volume(pod, volume, &stamp, place)?;
+        let unknown = files.failed.iter().map(|(name, _)| (name, None));
+        let mut done = Written::default();
+        for (name, content) in files.volumes.iter().map(|volume| (&volume.name, Some(volume))).chain(unknown) {
+            let place = &Place::of(&pod.key).volume(name);
+            let written = content.map_or(Ok(()), |volume| self.write_volume(pod, volume, &stamp, place));
+            match written.and_then(|()| declared(pod, name).map_or(Ok(None), |volume| self.held(pod, volume))) {
+                Ok(held) => drop(done.held.insert(name.clone(), held)),
+                Err(error) => done.failed.push(error),
+            }
         }
-        let failed = files.failed.iter().map(|(name, _)| name);
-        let names = files.volumes.iter().map(|volume| &volume.name).chain(failed);
-        let volumes = names.filter_map(|name| declared(pod, name));
-        volumes.map(|volume| Ok((volume.name.clone(), self.held(pod, volume)?))).collect()
+        done
     }
 
     fn write_volume(&self, pod: &Pod, volume: &FileVolume, stamp: &str, place: &Place) -> Result<(), VolumeError> {

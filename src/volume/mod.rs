@@ -32,7 +32,7 @@ mod tree;
 
 pub use applied::AppliedStore;
 pub use error::VolumeError;
-pub use files::Held;
+pub use files::{Held, Written};
 pub use key::environment_key;
 pub use log_links::{LogLink, LogLinks};
 pub use node_files::disk_size;
@@ -89,7 +89,7 @@ impl VolumeManager {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
         self.forget_claims(pod)?;
-        let held = self.write_files(pod, files, now)?;
+        let held = self.write_files(pod, files, now).complete()?;
         convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
         Ok(held)
     }

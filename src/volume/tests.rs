@@ -251,13 +251,43 @@ fn a_volume_that_was_never_written_keeps_its_container_waiting() {
     let volume = convert::FileVolume { name: "v".into(), medium: convert::Medium::Disk, group: None, files };
     let write = |volumes: &[convert::FileVolume], failed: &[(String, String)]| {
         let files = FileVolumes { volumes: volumes.to_vec(), failed: failed.to_vec() };
-        room.manager().write_files(&pod, &files, jiff::Timestamp::UNIX_EPOCH).expect("written")
+        room.manager().write_files(&pod, &files, jiff::Timestamp::UNIX_EPOCH).complete().expect("written")
     };
     assert_eq!(write(&[], &failed), Held::from([("v".to_owned(), None)]));
     let held = Held::from([("v".to_owned(), Some(BTreeSet::from([PathBuf::from("deep")])))]);
     assert_eq!(write(&[volume], &[]), held);
     check(0).expect("it was written before");
     assert_eq!(write(&[], &failed), held, "it keeps what it held");
+}
+
+#[test]
+fn a_volume_that_can_not_be_written_does_not_hold_up_the_next() {
+    let room = Room::new();
+    let pod = room.pod(&format!(
+        "{PLAIN}\nvolumes: [{{name: a, configMap: {{name: c}}}}, {{name: b, configMap: {{name: c}}}}, {{name: c, configMap: {{name: \
+         c}}}}]"
+    ));
+    let volume = |name: &str| {
+        let file = convert::VolumeFile { content: Confidential::new(*b"x"), mode: 0o644 };
+        let files = BTreeMap::from([(PathBuf::from("key"), file)]);
+        convert::FileVolume { name: name.into(), medium: convert::Medium::Disk, group: None, files }
+    };
+    let files = FileVolumes { volumes: ["a", "b", "c"].map(volume).to_vec(), failed: Vec::new() };
+    let of = |name: &str| room.path(&format!("root/pods/u1/volumes/kubernetes.io~configmap/{name}"));
+    let blocked = |name: &str| {
+        fs::create_dir_all(of(name).parent().expect("parent")).expect("directories");
+        fs::write(of(name), "").expect("a file in its place");
+    };
+    let write = || room.manager().write_files(&pod, &files, jiff::Timestamp::UNIX_EPOCH);
+    blocked("a");
+    let written = write();
+    assert_eq!(written.held.keys().collect::<Vec<_>>(), ["b", "c"]);
+    assert_eq!(text(&of("c").join("key")), "x");
+    assert!(matches!(written.complete(), Err(VolumeError::Io { .. })));
+    fs::remove_dir_all(of("c")).expect("removed");
+    blocked("c");
+    let error = write().complete().expect_err("two of them").to_string();
+    assert!(error.contains("volume a: ") && error.contains("; pod default/web-node1, volume c: "), "{error}");
 }
 
 #[test]
@@ -308,7 +338,7 @@ fn what_is_mounted_in_a_volume_of_files_has_its_place_there() {
         let files = names.iter().map(file).collect();
         let written = convert::FileVolume { name: "v".into(), medium: convert::Medium::Disk, group: None, files };
         let files = FileVolumes { volumes: vec![written], failed: Vec::new() };
-        room.manager().write_files(&of("{name: tmp, mountPath: /t}"), &files, jiff::Timestamp::UNIX_EPOCH)
+        room.manager().write_files(&of("{name: tmp, mountPath: /t}"), &files, jiff::Timestamp::UNIX_EPOCH).complete()
     };
     files(&["one", "two"]).expect("written");
     let start = |nested: &str| room.prepare_container(&of(nested), 0, 0, &[]);

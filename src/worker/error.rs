@@ -5,7 +5,7 @@ use crate::{
     engine::EngineError,
     plan::{PodAction, Target, backoff::Pace},
     probe::HookError,
-    volume::VolumeError,
+    volume::{Held, VolumeError},
 };
 
 /// A failed action. It never ends the worker: it is recorded and tried again.
@@ -26,6 +26,15 @@ pub enum SyncError {
     /// A volume can not be provided.
     #[error("a volume can not be provided")]
     Volume(#[source] Box<VolumeError>),
+    /// Some volumes of files can not be written; the others are.
+    #[error("a volume can not be provided")]
+    Unwritten {
+        /// What the others hold.
+        held: Held,
+        /// Why the rest could not.
+        #[source]
+        source: Box<VolumeError>,
+    },
     /// The files of an image can not be provided as a volume.
     #[error(transparent)]
     ImageVolume(Box<SyncError>),

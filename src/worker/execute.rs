@@ -109,11 +109,15 @@ impl<E: Engine> Task<E> {
     async fn update_volumes(&self) -> Result<Done, SyncError> {
         let Some(pod) = self.pod.clone() else { return Ok(Done::default()) };
         let (files, now) = (self.files.clone(), self.shared.clock.wall());
-        let held = self.on_disk(move |volumes| volumes.write_files(&pod, &files, now)).await?;
+        let written = self.on_disk(move |volumes| Ok(volumes.write_files(&pod, &files, now))).await?;
         for (_, message) in &self.files.failed {
             self.journal().not_mounted(message);
         }
-        Ok(Done { held: Some(held), ..Done::default() })
+        let held = written.held.clone();
+        match written.complete() {
+            Ok(held) => Ok(Done { held: Some(held), ..Done::default() }),
+            Err(error) => Err(SyncError::Unwritten { held, source: Box::new(error) }),
+        }
     }
 
     async fn remove_volumes(&self) -> Result<(), SyncError> {

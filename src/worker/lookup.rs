@@ -27,9 +27,11 @@ pub(super) struct Lookup {
     writing: BTreeMap<PodUid, Arc<FileVolumes>>,
 }
 
-/// What an action was to write, and what was there then.
+/// What was written, and what is there.
+#[derive(Default)]
 struct Written {
-    files: Arc<FileVolumes>,
+    /// What an action has written last; none if it could not write all of it.
+    files: Option<Arc<FileVolumes>>,
     held: Held,
 }
 
@@ -107,7 +109,18 @@ impl Lookup {
         if let PodAction::CreateSandbox { uid, .. } | PodAction::UpdateVolumes { uid } = action
             && let Some(files) = self.writing.remove(uid)
         {
-            self.written.insert(uid.clone(), Written { files, held });
+            self.written.insert(uid.clone(), Written { files: Some(files), held });
+            self.judge();
+        }
+    }
+
+    /// An action could not write all, and this is there now. The rest is as it was before, as far as that is known.
+    pub(super) fn wrote_in_part(&mut self, action: &PodAction, held: Held) {
+        if let PodAction::UpdateVolumes { uid } = action {
+            self.writing.remove(uid);
+            let written = self.written.entry(uid.clone()).or_default();
+            written.files = None;
+            written.held.extend(held);
             self.judge();
         }
     }
@@ -130,7 +143,7 @@ fn files(pod: &Pod, facts: &NodeFacts, before: Option<&Arc<FileVolumes>>) -> Arc
 
 fn volumes(pod: &Pod, files: &Arc<FileVolumes>, written: Option<&Written>) -> VolumeReferences {
     let nothing = files.volumes.is_empty() && files.failed.is_empty();
-    let is_settled = nothing || written.is_some_and(|written| Arc::ptr_eq(files, &written.files));
+    let is_settled = nothing || written.and_then(|w| w.files.as_ref()).is_some_and(|last| Arc::ptr_eq(files, last));
     let lacking = pod.containers.iter().filter_map(|container| {
         let lack = lack(container, files, written.map(|written| &written.held))?;
         Some((container.name.clone(), lack))
@@ -163,8 +176,12 @@ fn lack(container: &Container, files: &FileVolumes, held: Option<&Held>) -> Opti
 mod tests {
     use super::*;
     use crate::{
-        convert::{FileVolume, Medium, testing::pod},
+        convert::{
+            FileVolume, Medium,
+            testing::{node, pod},
+        },
         pod::ContainerName,
+        worker::Facts,
     };
 
     /// Volumes that can be written, and those that can not.
@@ -198,7 +215,7 @@ mod tests {
              /a}, {name: b, mountPath: /b}, {name: tmp, mountPath: /b/tmp}]}, {name: none, image: i}]",
         );
         let state = |files: &Arc<FileVolumes>, written: Option<(&Arc<FileVolumes>, &str)>| {
-            let written = written.map(|(files, text)| Written { files: files.clone(), held: held(text) });
+            let written = written.map(|(files, text)| Written { files: Some(files.clone()), held: held(text) });
             let found = volumes(&pod, files, written.as_ref());
             let lack = |name: &str| match found.lacking.get(&ContainerName::new(name)) {
                 Some(VolumeLack::Missing(why)) => why.clone(),
@@ -233,5 +250,32 @@ mod tests {
         }
         assert_eq!(state(&of(&[], &[]), None), (true, "fine, fine".to_owned()));
         assert_eq!(volumes(&pod, only_a, None).missing.as_deref(), Some("no b"));
+    }
+
+    #[test]
+    fn what_was_written_counts_though_the_rest_was_not() {
+        let pod = Arc::new(pod(
+            "volumes: [{name: a, secret: {secretName: a, optional: true}}, {name: b, secret: {secretName: b, optional: \
+             true}}]\ncontainers: [{name: one, image: i, volumeMounts: [{name: a, mountPath: /a}]}, {name: two, image: i, \
+             volumeMounts: [{name: b, mountPath: /b}]}]",
+        ));
+        let mut lookup = Lookup::new(Facts::new(node()).reader());
+        let update = PodAction::UpdateVolumes { uid: pod.uid.clone() };
+        let look = |lookup: &mut Lookup| {
+            lookup.look_up(&Desired::Run(pod.clone()), &ObservedPod::default());
+            let volumes = &lookup.states()[&pod.uid].volumes;
+            (volumes.state, volumes.lacking.keys().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let outdated =
+            |names: &[&str]| (VolumeState::Outdated, names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(look(&mut lookup), outdated(&["one", "two"]));
+        for (written, lacking) in [("b=", &["one"][..]), ("a=", &[])] {
+            lookup.begin(&pod.uid, &update);
+            lookup.wrote_in_part(&update, held(written));
+            assert_eq!(look(&mut lookup), outdated(lacking), "it is tried again");
+        }
+        lookup.begin(&pod.uid, &update);
+        lookup.wrote(&update, held("a= b="));
+        assert_eq!(look(&mut lookup), (VolumeState::Settled, Vec::new()));
     }
 }

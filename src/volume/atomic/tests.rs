@@ -153,3 +153,22 @@ fn odd_things_in_the_directory_do_no_harm() {
     assert_eq!(entries(&path), ["..data", "..stamp.0", "a", "deep", "gone"]);
     assert_eq!(fs::read_to_string(outside.path().join("a")).unwrap(), "outside");
 }
+
+#[test]
+fn a_key_takes_the_place_of_mounts_that_are_gone() {
+    let room = tempfile::tempdir().unwrap();
+    let directory = room.path();
+    write_all(directory, &volume(OLD));
+    for place in ["x/y/z", "x/other", "y"] {
+        fs::create_dir_all(directory.join(place)).unwrap();
+    }
+    let keys = &[("x", "key", 0o644), ("y", "key", 0o644)];
+    write_all(directory, &volume(keys));
+    assert_eq!(seen(directory), wanted(keys));
+    // What is in such a directory is nobody's to remove.
+    write_all(directory, &volume(OLD));
+    fs::create_dir_all(directory.join("x/y")).unwrap();
+    fs::write(directory.join("x/y/file"), "kept").unwrap();
+    write(directory, &volume(keys), "stamp", &mut || Ok(())).unwrap_err();
+    assert_eq!(fs::read_to_string(directory.join("x/y/file")).unwrap(), "kept");
+}

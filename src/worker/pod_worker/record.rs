@@ -61,7 +61,12 @@ impl<E: Engine> PodWorker<E> {
                     self.images.insert(reference, image);
                 }
             }
-            Err(error) => self.record_failure(target, &action, &error),
+            Err(error) => {
+                if let SyncError::Unwritten { held, .. } = &error {
+                    self.lookup.wrote_in_part(&action, held.clone());
+                }
+                self.record_failure(target, &action, &error);
+            }
         }
     }
 
