@@ -3,10 +3,18 @@
 use super::{
     EMPTY_DIR, SETGID, VolumeError,
     error::{Io, Place},
+    mount_table,
 };
 use crate::pod::{ContainerKind, Pod, quantity::Quantity};
 use k8s_openapi::api::core::v1 as api;
-use nix::{errno::Errno, mount::MsFlags};
+use nix::{
+    errno::Errno,
+    mount::MsFlags,
+    sys::{
+        statfs::{HUGETLBFS_MAGIC, TMPFS_MAGIC, statfs},
+        statvfs::statvfs,
+    },
+};
 use std::{
     collections::BTreeSet,
     fs, io,
@@ -121,15 +129,62 @@ pub(super) fn mount_tmpfs(
     if let Some(size) = size {
         options.push_str(&format!(",size={size}"));
     }
-    let mount = |options: &str| {
-        nix::mount::mount(Some("tmpfs"), path, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, Some(options))
+    mount_memory(path, MsFlags::empty(), &options).map_err(|errno| place.io("mount memory on", path)(errno.into()))
+}
+
+/// Lets go of what is mounted on the directory of an emptyDir, unless it is of the medium and size that are declared.
+/// Nobody may use it. Memory of another size keeps its content, if that has room.
+pub(super) fn let_go(
+    path: &Path,
+    pod: &Pod,
+    source: &api::EmptyDirVolumeSource,
+    node_memory: i64,
+    place: &Place,
+) -> Result<(), VolumeError> {
+    let is_mounted = match is_mount_point(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        found => found.map_err(place.io("look at", path))?,
     };
+    if !is_mounted {
+        return Ok(());
+    }
+    let look = || Ok((statfs(path)?.filesystem_type(), statvfs(path)?));
+    let (kind, found) = look().map_err(|errno: Errno| place.io("look at", path)(errno.into()))?;
+    let unit = i64::try_from(found.fragment_size()).unwrap_or(i64::MAX).max(1);
+    let blocks = i64::try_from(found.blocks()).unwrap_or(i64::MAX);
+    let is_right = match source.medium.as_deref().unwrap_or_default() {
+        "" => false,
+        "Memory" if kind == TMPFS_MAGIC => {
+            let size = memory_size(pod, source, node_memory);
+            // Whole pages, as the kernel has it.
+            size.is_none_or(|size| size / unit + i64::from(size % unit > 0) == blocks || resize(path, size).is_ok())
+        }
+        "Memory" => false,
+        medium => {
+            let is_size = |size: i64| size / unit == blocks;
+            kind == HUGETLBFS_MAGIC && page_size(pod, medium) == Ok(unit) && size_limit(source).is_none_or(is_size)
+        }
+    };
+    if is_right {
+        return Ok(());
+    }
+    mount_table::unmount(path).map_err(|errno| place.io("unmount", path)(errno.into()))
+}
+
+/// Gives memory another size; an error if what is in it has no room then.
+fn resize(path: &Path, size: i64) -> Result<(), Errno> {
+    mount_memory(path, MsFlags::MS_REMOUNT, &format!("size={size}"))
+}
+
+/// Mounts memory, or mounts it otherwise.
+fn mount_memory(path: &Path, flags: MsFlags, options: &str) -> Result<(), Errno> {
+    let flags = flags | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    let mount = |options: &str| nix::mount::mount(Some("tmpfs"), path, Some("tmpfs"), flags, Some(options));
     // Secrets kept in memory must not reach a disk; kernels before 6.3 know no such option.
-    let result = match mount(&format!("{options},noswap")) {
-        Err(Errno::EINVAL) => mount(&options),
+    match mount(&format!("{options},noswap")) {
+        Err(Errno::EINVAL) => mount(options),
         result => result,
-    };
-    result.map_err(|errno| place.io("mount memory on", path)(errno.into()))
+    }
 }
 
 /// Whether another file system begins at `path`.

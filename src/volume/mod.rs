@@ -19,6 +19,7 @@ mod host_path;
 mod image;
 mod key;
 mod layers;
+mod leftover;
 mod log_links;
 mod memory;
 mod mount_table;
@@ -75,7 +76,7 @@ impl VolumeManager {
     }
 
     /// Makes the pod's directory and the volumes that its containers use, and checks their host paths. What is there already
-    /// stays as it is. To be called before the pod's first container is made, and again after a
+    /// stays as it is; what an earlier manifest of the pod has left goes. To be called before the pod's first container is made, and again after a
     /// reboot, when memory volumes are gone.
     ///
     /// `files` are the volumes that are written here, as they should be `now`; says what they hold then.
@@ -89,6 +90,7 @@ impl VolumeManager {
         let place = &Place::of(&pod.key);
         make_private(&self.pod_dir(&pod.uid, place)?, place)?;
         self.forget_claims(pod)?;
+        self.clear_leftovers(pod, node)?;
         let held = self.write_files(pod, files, now).complete()?;
         convert::used_volumes(pod).try_for_each(|volume| self.prepare_volume(pod, volume, node, place))?;
         Ok(held)

@@ -45,14 +45,19 @@ pub fn uid_of_aside(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_str()?.strip_prefix('~')?.split_once('.')?.1.to_owned())
 }
 
+/// `<pod>/volumes`.
+pub fn volumes(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("volumes"))
+}
+
 /// `<pod>/volumes/kubernetes.io~empty-dir/<volume>`.
 pub fn empty_dir(root: &Path, uid: &PodUid, volume: &str) -> Result<PathBuf, NotAFileName> {
-    Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~empty-dir").join(plain(volume)?))
+    Ok(volumes(root, uid)?.join("kubernetes.io~empty-dir").join(plain(volume)?))
 }
 
 /// `<pod>/volumes/<plug-in>/<volume>`: files that are written here.
 pub fn file_volume(root: &Path, uid: &PodUid, plugin: &str, volume: &str) -> Result<PathBuf, NotAFileName> {
-    Ok(pod_dir(root, uid)?.join("volumes").join(plugin).join(plain(volume)?))
+    Ok(volumes(root, uid)?.join(plugin).join(plain(volume)?))
 }
 
 /// `<pod>/volumes/kubernetes.io~image/<volume>.<digest of the reference>`: the files of an image. Where a pod keeps
@@ -61,7 +66,7 @@ pub fn image(root: &Path, uid: &PodUid, volume: &ImageVolume) -> Result<PathBuf,
     let digest = Sha256::digest(volume.image.as_str());
     let digest: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let name = format!("{}.{digest}", plain(&volume.name)?);
-    Ok(pod_dir(root, uid)?.join("volumes/kubernetes.io~image").join(name))
+    Ok(volumes(root, uid)?.join("kubernetes.io~image").join(name))
 }
 
 /// `<pod>/claims`: the claims that the pod has.
@@ -94,6 +99,11 @@ pub fn container_dir(root: &Path, uid: &PodUid, container: &ContainerName) -> Re
     Ok(pod_dir(root, uid)?.join("containers").join(plain(container.as_str())?))
 }
 
+/// `<pod>/volume-subpaths`.
+pub fn sub_paths(root: &Path, uid: &PodUid) -> Result<PathBuf, NotAFileName> {
+    Ok(pod_dir(root, uid)?.join("volume-subpaths"))
+}
+
 /// `<pod>/volume-subpaths/<volume>/<container>/<index of the mount>`: where a `subPath` is bound.
 pub fn sub_path(
     root: &Path,
@@ -102,7 +112,7 @@ pub fn sub_path(
     container: &ContainerName,
     index: usize,
 ) -> Result<PathBuf, NotAFileName> {
-    let volume = pod_dir(root, uid)?.join("volume-subpaths").join(plain(volume)?);
+    let volume = sub_paths(root, uid)?.join(plain(volume)?);
     Ok(volume.join(plain(container.as_str())?).join(index.to_string()))
 }
 

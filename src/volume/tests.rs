@@ -116,6 +116,51 @@ fn an_empty_dir_is_anyones_and_outlives_another_prepare() {
 }
 
 #[test]
+fn what_an_edit_takes_out_of_the_volumes_goes() {
+    let room = Room::new();
+    room.prepare(ONE_EMPTY_DIR).expect("prepared");
+    let (outside, volumes) = (room.path("outside"), room.path("root/pods/u1/volumes"));
+    fs::create_dir(&outside).expect("directory");
+    fs::write(outside.join("kept"), "x").expect("file");
+    for file in ["cache/kept", "silent/gone"] {
+        fs::write(room.empty_dir(file), "x").expect("file");
+    }
+    for directory in
+        ["kubernetes.io~configmap/c/..1", "kubernetes.io~image/v.0123/usr", "kubernetes.io~image/v.0123~new"]
+    {
+        fs::create_dir_all(volumes.join(directory)).expect("directories");
+    }
+    fs::create_dir_all(room.path("root/pods/u1/volume-subpaths/silent/c/0")).expect("directories");
+    symlink(&outside, room.empty_dir("link")).expect("link");
+    symlink(&outside, volumes.join("kubernetes.io~secret")).expect("link");
+    let image = room.pod(
+        "containers: [{name: c, image: i, volumeMounts: [{name: v, mountPath: /v}]}]\nvolumes: [{name: v, image: {reference: \
+         'files:1'}}, {name: cache}]",
+    );
+    let current = paths::image(&room.root(), &uid(), &image.containers[0].image_volumes[0]).expect("path");
+    fs::create_dir_all(&current).expect("directories");
+    let prepare = |pod: &Pod| {
+        let (files, now) = (FileVolumes::default(), jiff::Timestamp::UNIX_EPOCH);
+        room.manager().prepare(pod, &files, now, &room.node()).expect("prepared");
+    };
+    let left = |path: &Path| {
+        let mut names: Vec<_> = fs::read_dir(path).expect("list").map(|e| e.expect("entry").file_name()).collect();
+        names.sort();
+        names
+    };
+    prepare(&image);
+    assert_eq!(left(&volumes), ["kubernetes.io~empty-dir", "kubernetes.io~image"]);
+    assert_eq!(left(&volumes.join("kubernetes.io~empty-dir")), ["cache"]);
+    assert_eq!(left(&volumes.join("kubernetes.io~image")), [current.file_name().expect("name")]);
+    // What is declared stays, though no container uses it any more.
+    assert_eq!(text(&room.empty_dir("cache/kept")), "x");
+    assert!(!room.path("root/pods/u1/volume-subpaths").exists());
+    prepare(&room.pod(PLAIN));
+    assert_eq!(left(&volumes), [""; 0]);
+    assert_eq!(text(&outside.join("kept")), "x", "no link is followed");
+}
+
+#[test]
 fn an_unfinished_empty_dir_is_finished() {
     let room = Room::new();
     let unfinished = room.empty_dir("cache~new");

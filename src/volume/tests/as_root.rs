@@ -32,6 +32,61 @@ fn a_memory_volume_is_mounted_once_and_unmounted_with_its_pod() {
 }
 
 #[test]
+#[ignore = "needs root: mounts memory"]
+fn an_edit_of_medium_and_size_counts() {
+    let room = Room::new();
+    let memory = room.empty_dir("m");
+    let prepare = |source: &str| {
+        room.prepare(&format!("{PLAIN}\nvolumes: [{{name: m, emptyDir: {source}}}]")).expect("prepared");
+        let found = nix::sys::statvfs::statvfs(&memory).expect("file system");
+        let mounted = memory::is_mount_point(&memory).expect("metadata");
+        mounted.then(|| found.blocks() * found.fragment_size())
+    };
+    assert_eq!(prepare("{medium: Memory, sizeLimit: 1Mi}"), Some(1 << 20));
+    let file = memory.join("file");
+    fs::write(&file, vec![1u8; 1 << 19]).expect("written");
+    // As long as there is room the content stays.
+    let pages = 2_000_000_u64.div_ceil(4096);
+    for _ in 0..2 {
+        assert_eq!(prepare("{medium: Memory, sizeLimit: 2M}"), Some(pages * 4096));
+    }
+    assert!(file.exists());
+    assert_eq!(prepare("{medium: Memory, sizeLimit: 64Ki}"), Some(64 << 10));
+    assert!(!file.exists());
+    fs::write(&file, "in memory").expect("written");
+    assert_eq!((prepare("{}"), mode(&memory)), (None, 0o777));
+    assert!(!file.exists());
+    fs::write(&file, "on the disk").expect("written");
+    assert_eq!(prepare("{}"), None);
+    assert_eq!(text(&file), "on the disk");
+    room.manager().remove(&uid()).expect("removed");
+}
+
+#[test]
+#[ignore = "needs root: mounts memory"]
+fn a_secret_that_is_no_volume_any_more_is_in_memory_no_more() {
+    let room = Room::new();
+    let pod = room.pod(
+        "containers: [{name: c, image: i, volumeMounts: [{name: s, mountPath: /s, subPath: key}]}]\nvolumes: [{name: s, secret: \
+         {secretName: s}}]",
+    );
+    let content = convert::VolumeFile { content: Confidential::new(*b"hunter2"), mode: 0o600 };
+    let files = BTreeMap::from([(PathBuf::from("key"), content)]);
+    let secret = convert::FileVolume { name: "s".into(), medium: convert::Medium::Memory, group: None, files };
+    let files = FileVolumes { volumes: vec![secret], failed: Vec::new() };
+    room.manager().prepare(&pod, &files, jiff::Timestamp::UNIX_EPOCH, &room.node()).expect("prepared");
+    room.prepare_container(&pod, 0, 0, &[]).expect("prepared");
+    let mounts = || {
+        let (table, root) = (fs::read_to_string("/proc/self/mountinfo").expect("mounts"), room.root());
+        table.lines().filter(|line| line.contains(&root.display().to_string())).count()
+    };
+    assert_eq!(mounts(), 2, "the volume, and the part that the container mounts");
+    room.prepare(PLAIN).expect("prepared without it");
+    assert_eq!(mounts(), 0);
+    room.manager().remove(&uid()).expect("removed");
+}
+
+#[test]
 #[ignore = "needs root: mounts huge pages"]
 fn huge_pages_are_mounted_in_the_size_that_the_pod_asks_for() {
     let filesystems = fs::read_to_string("/proc/filesystems").expect("file systems");
