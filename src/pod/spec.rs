@@ -197,6 +197,11 @@ impl Pod {
         Self::resolve(written, source, key, PodUid::new(uid))
     }
 
+    /// Whether what it is for is done when it has ended, rather than while it runs.
+    pub fn runs_to_its_end(&self) -> bool {
+        self.standing.is_job || self.restart_policy == RestartPolicy::Never
+    }
+
     /// The key that a pod with this metadata has on a node; `None` without a name.
     pub fn key_of(metadata: &ObjectMeta, node: &Node) -> Option<PodKey> {
         names(metadata).map(|(namespace, name)| key(namespace, name, node))

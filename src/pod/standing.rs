@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 /// Annotation: how many restarts of failed containers a pod may have, all of them together, before it has
 /// failed for good. The pods of Jobs have it from `backoffLimit`.
 pub const ANNOTATION_BACKOFF_LIMIT: &str = "kubelet-lite.io/backoff-limit";
-/// Annotation: pods that must be ready, or have succeeded, before this one starts. Names as in the
-/// manifests, separated by commas; of another namespace as `namespace/name`.
+/// Annotation: pods that must be ready, or have succeeded if they are to run to their end, before this one
+/// starts. Names as in the manifests, separated by commas; of another namespace as `namespace/name`.
 pub const ANNOTATION_START_AFTER: &str = "kubelet-lite.io/start-after";
 
 /// What a pod is among others.

@@ -93,8 +93,15 @@ impl PodPicture {
     }
 
     /// Whether its phase is `Succeeded`.
-    pub fn has_succeeded(&self) -> bool {
+    fn has_succeeded(&self) -> bool {
         phase::phase(self, &containers::readings(self)) == Phase::Succeeded
+    }
+
+    /// Whether those that start after this pod may start: when it is ready, or has succeeded. What is to run to
+    /// its end is ready as soon as it runs, and of use to nobody before it has succeeded.
+    pub fn lets_others_start(&self) -> bool {
+        let ends = self.pod.as_ref().is_some_and(|pod| pod.runs_to_its_end());
+        (!ends && self.is_ready()) || self.has_succeeded()
     }
 
     /// The oldest thing the engine remembers of the pod, which is at least as old.

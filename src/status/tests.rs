@@ -236,7 +236,9 @@ const INIT: &str = "{initContainers: [{name: setup, image: 'i:1'}, {name: mesh, 
                      containers: [{name: app, image: 'app:1'}]}";
 
 #[test]
-fn those_after_a_pod_may_start_when_it_has_succeeded() {
+fn those_after_a_pod_may_start_when_it_is_ready_or_has_succeeded() {
+    const ONCE: &str = "{restartPolicy: Never, containers: [{name: app, image: 'app:1'}]}";
+    const RETRIED: &str = "{restartPolicy: OnFailure, containers: [{name: app, image: 'app:1'}]}";
     let app = |code| Stage::new(INIT).exited("setup", 0, 0).exited("app", 0, code);
     let late = |stage: Stage| {
         let mut stage = stage;
@@ -248,9 +250,13 @@ fn those_after_a_pod_may_start_when_it_has_succeeded() {
         ("its sidecar is not gone yet", app(0).running("mesh", 0, 6).ends(), false),
         ("it failed", app(1).exited("mesh", 0, 0).finished(), false),
         ("it was too late", late(app(0).exited("mesh", 0, 0).finished()), false),
-        ("it runs", Stage::new(ONE).running("app", 0, 1), false),
+        ("it is ready", Stage::new(ONE).running("app", 0, 1), true),
+        ("it is not ready yet", Stage::new(TWO).running("app", 0, 1), false),
+        ("it is ready until it ends", Stage::new(RETRIED).running("app", 0, 1), true),
+        ("it is to run to its end", Stage::new(ONCE).running("app", 0, 1), false),
+        ("it has run to its end", Stage::new(ONCE).exited("app", 0, 0).finished(), true),
     ] {
-        assert_eq!(stage.picture.has_succeeded(), expected, "{what}");
+        assert_eq!(stage.picture.settled(None, wall(60)).lets_others_start(), expected, "{what}");
     }
 }
 

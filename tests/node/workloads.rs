@@ -2,9 +2,11 @@
 //! each other.
 
 use crate::{
-    node::{Node, server_pod},
+    moments::{Written, busybox},
+    node::{NODE, Node, restarts, server_pod},
     support::eventually,
 };
+use kubelet_lite::engine::Engine;
 use std::{collections::BTreeSet, fs};
 
 /// A workload of a busybox that runs a script.
@@ -131,20 +133,75 @@ async fn a_job_runs_once() {
     eventually("the edited job runs", || async { (once_runs() == 2).then_some(()) }).await;
 }
 
+/// A server that starts after another pod.
+fn server_after(name: &str, other: &str) -> String {
+    let annotation = format!("annotations: {{kubelet-lite.io/start-after: {other}}}\n  labels:");
+    server_pod(name, "", "", "").replace("labels:", &annotation)
+}
+
+/// Whether the engine has anything of a pod, running or not.
+async fn has_any(node: &Node, pod: &str) -> bool {
+    let name = format!("{pod}-{NODE}");
+    node.containers().await.iter().any(|row| row.labels["io.kubernetes.pod.name"] == name)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn one_pod_after_another() {
     let Some(node) = Node::running().await else { return };
-    let annotated = |name: &str, after: &str| {
-        let pod = server_pod(name, "", "", "");
-        pod.replace("labels:", &format!("annotations: {{kubelet-lite.io/start-after: {after}}}\n  labels:"))
-    };
-    node.declare("web.yaml", &annotated("web", "db"));
-    node.said("waits for default/db-n1").await;
-    assert!(node.find("web", "POD").await.is_none());
-    node.declare("db.yaml", &server_pod("db", "", "", ""));
+    let ready = node.path("ready");
+    let probe = "    readinessProbe: {exec: {command: [ls, /log/ready]}, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1}\n";
+    let idle = "trap 'exit 0' TERM; while true; do sleep 0.1; done";
+    let containers = vec![busybox("server", idle, probe)];
+    let db = Written { name: "db", grace: 5, policy: "Always", init: vec![], containers };
+    node.declare("web.yaml", &server_after("web", "db"));
+    node.said_of("web", "waits for default/db-n1").await;
+    assert!(!has_any(&node, "web").await);
+    // That it runs is not enough.
+    node.declare("db.yaml", &db.manifest(&node));
+    node.runs("db", "server").await;
+    node.said_of("db", "Readiness probe failed").await;
+    assert!(!has_any(&node, "web").await);
+    let made = jiff::Timestamp::now();
+    fs::write(&ready, "").unwrap();
     let web = node.runs("web", "server").await;
-    // It goes on without the other.
+    let began = node.engine.inspect(&web).await.unwrap().started_at.unwrap();
+    assert!(began >= made, "it began at {began}, and the other was not ready before {made}");
+    // It goes on without the other, ready or not.
+    fs::remove_file(&ready).unwrap();
+    node.shows("db", "0/1 Running new").await;
     node.withdraw("db.yaml");
     eventually("the other ends", || async { node.find("db", "POD").await.is_none().then_some(()) }).await;
     assert_eq!(node.runs("web", "server").await, web);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_after_a_job_starts_when_it_has_succeeded() {
+    let Some(node) = Node::running().await else { return };
+    let out = node.path("out");
+    fs::create_dir(&out).unwrap();
+    let pod = format!(
+        "      restartPolicy: Never\n      volumes: [{{name: out, hostPath: {{path: \"{}\"}}}}]\n",
+        out.display()
+    );
+    // It fails once, which is not the end of it.
+    let script = "until [ -e /out/go ]; do sleep 0.1; done; [ -e /out/tried ] || { touch /out/tried; exit 3; }";
+    let job = workload("Job", "seed", "  backoffLimit: 5\n", &pod, script);
+    node.declare("seed.yaml", &format!("{job}        volumeMounts: [{{name: out, mountPath: /out}}]\n"));
+    node.runs("seed", "c").await;
+    node.declare("web.yaml", &server_after("web", "seed"));
+    node.said_of("web", "waits for default/seed-n1").await;
+    assert!(!has_any(&node, "web").await);
+    fs::write(out.join("go"), "").unwrap();
+    let web = node.runs("web", "server").await;
+    let rows = node.containers().await;
+    let done = rows.iter().filter(|row| row.labels["io.kubernetes.container.name"] == "c");
+    let mut ends = Vec::new();
+    for row in done {
+        let ended = node.engine.inspect(&row.id).await.unwrap();
+        ends.push((restarts(row), ended.exit_code, ended.finished_at));
+    }
+    let began = node.engine.inspect(&web).await.unwrap().started_at;
+    let (count, code, finished) = *ends.iter().max().expect("a record");
+    assert_eq!((count, code), (1, 0), "{ends:?}");
+    assert!(began >= finished, "it began at {began:?}, and the job ended at {finished:?}");
 }

@@ -59,10 +59,8 @@ impl<E: Engine> PodManager<E> {
 
     /// Whether those that start after this pod may start.
     fn is_up(&self, key: &PodKey) -> bool {
-        self.workers.get(key).is_some_and(|handle| {
-            let summary = handle.summary.borrow();
-            summary.ready || summary.picture.as_ref().is_some_and(|p| p.0.has_succeeded())
-        })
+        let picture = self.workers.get(key).and_then(|handle| handle.summary.borrow().picture.clone());
+        picture.is_some_and(|seen| seen.0.lets_others_start())
     }
 
     /// Whether anything of this pod may run.
