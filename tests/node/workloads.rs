@@ -61,22 +61,29 @@ async fn each_node_has_its_share() {
 async fn one_replica_of_each() {
     let Some(node) = Node::running().await else { return };
     let deployment = workload("Deployment", "web", &selected("web", "  replicas: 3\n"), "", "exec sleep 3600");
-    let stateful = workload(
-        "StatefulSet",
-        "db",
-        &selected("db", "  serviceName: dbs\n"),
-        "",
-        "hostname >/dev/termination-log; exec sleep 3600",
-    );
+    let template = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {accessModes: [ReadWriteOnce], resources: \
+                    {requests: {storage: 1Gi}}}\n";
+    let spec = selected("db", &format!("  serviceName: dbs\n{template}"));
+    let stateful = workload("StatefulSet", "db", &spec, "", "hostname >> /data/runs; exec sleep 3600");
+    let stateful = format!("{stateful}        volumeMounts: [{{name: data, mountPath: /data}}]\n");
     node.declare("all.yaml", &format!("{deployment}---\n{stateful}"));
     let web = node.runs("web", "c").await;
     node.runs("db-0", "c").await;
     node.said("3 pods are asked for, and one is run").await;
+    let volume = async || node.dockerd.request("GET", "/volumes/k8s_default_data-db-0", None).await.unwrap();
+    let wrote = |text: &'static str| async move {
+        let (_, found) = volume().await;
+        let runs = fs::read_to_string(format!("{}/runs", found["Mountpoint"].as_str()?)).ok()?;
+        (runs == text).then_some(())
+    };
+    eventually("the replica has written", || wrote("db-0\n")).await;
     // None of it, and then again.
     node.declare("all.yaml", &deployment.replace("replicas: 3", "replicas: 0"));
     node.nothing_left().await;
-    node.declare("all.yaml", &deployment);
+    assert_eq!(volume().await.0, 200, "what a replica has written outlives it");
+    node.declare("all.yaml", &format!("{deployment}---\n{stateful}"));
     assert_ne!(node.runs("web", "c").await, web);
+    eventually("the replica finds what it had written", || wrote("db-0\ndb-0\n")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
