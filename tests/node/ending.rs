@@ -2,9 +2,8 @@
 
 use crate::{
     moments::{Written, assert_at_least, assert_between, busybox, noted, signalled, stubborn, uptime},
-    network::ask,
     node::{Node, server_pod},
-    support::{eventually, images},
+    support::{eventually, http_get, images},
 };
 use kubelet_lite::engine::{Engine, EngineState};
 use nix::sys::signal::Signal;
@@ -192,7 +191,7 @@ async fn of_many_wishes_the_last_one_counts() {
         node.declare("web.yaml", then);
         let both = || async { (declared() >= before + 2).then_some(()) };
         eventually("the daemon knows the last wish", both).await;
-        ask(&format!("{ip}:8080"), "/exit?code=0").await;
+        http_get((ip, 8080), "/exit?code=0").await;
     };
     node.declare("web.yaml", &pod("first", ""));
     settles("first").await;

@@ -2,20 +2,10 @@
 
 use crate::{
     node::{Node, server_pod},
-    support::{eventually, free_port},
+    support::{eventually, free_port, http_get},
 };
 use kubelet_lite::engine::{Engine, EngineState};
-use std::{collections::BTreeSet, fs, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-/// The body of `GET /path` at a port of the loopback address.
-async fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    tokio::time::timeout(Duration::from_secs(5), stream.read_to_string(&mut answer)).await.ok()?.ok()?;
-    Some(answer.split_once("\r\n\r\n")?.1.to_owned())
-}
+use std::{collections::BTreeSet, fs};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pod_starts_serves_and_ends_without_a_trace() {
@@ -28,7 +18,8 @@ async fn a_pod_starts_serves_and_ends_without_a_trace() {
     node.declare("web.yaml", &server_pod("web", "", &ports, ""));
     let server = node.runs("web", "server").await;
     let sandbox = node.runs("web", "POD").await;
-    let served = eventually("the host port serves", || get(port, "/echo?hello")).await;
+    let at = ("127.0.0.1", port);
+    let (_, served) = eventually("the host port serves", || http_get(at, "/echo?hello")).await;
     assert_eq!(served, "hello");
 
     let details = node.engine.inspect(&server).await.unwrap();
@@ -42,7 +33,7 @@ async fn a_pod_starts_serves_and_ends_without_a_trace() {
     node.withdraw("web.yaml");
     node.nothing_left().await;
     assert_eq!(networks().await, before);
-    assert!(get(port, "/").await.is_none());
+    assert!(http_get(at, "/").await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,10 @@
 
 use crate::{
     node::{Node, server_pod},
-    support::{DockerdOptions, eventually, free_port},
+    support::{DockerdOptions, eventually, free_port, http_get},
 };
 use kubelet_lite::engine::Engine;
-use std::{
-    net::{IpAddr, TcpListener},
-    time::Duration,
-};
+use std::net::{IpAddr, TcpListener};
 
 /// All kinds of probes that go over the network.
 fn probes(port: u16, host: &str) -> String {
@@ -27,23 +24,10 @@ async fn fail(address: &str) {
 /// Tells the server at this address what to answer from now on.
 pub async fn tell(address: &str, answer: &str) {
     let told = || async {
-        let answer = ask(address, &format!("/set?{answer}")).await?;
-        answer.contains(" 200 ").then_some(())
+        let (head, _) = http_get(address, &format!("/set?{answer}")).await?;
+        head.contains(" 200 ").then_some(())
     };
     eventually("the server is told what to answer", told).await;
-}
-
-/// What the server at this address answers.
-pub async fn ask(address: &str, path: &str) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let talk = async {
-        let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.ok()?;
-        Some(answer)
-    };
-    tokio::time::timeout(Duration::from_secs(10), talk).await.ok()?
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,10 @@
 
 use crate::{
     node::Node,
-    support::{eventually, free_port},
+    support::{eventually, free_port, http_get},
 };
 use kubelet_lite::engine::Engine;
 use std::{
-    io::{Read, Write},
     net::{TcpListener, TcpStream, UdpSocket},
     time::Duration,
 };
@@ -62,11 +61,8 @@ spec:
         ),
     );
     let over_tcp = || async {
-        let (mut text, mut stream) = (String::new(), TcpStream::connect(("127.0.0.1", tcp)).ok()?);
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        stream.write_all(b"GET /echo?over-tcp HTTP/1.0\r\n\r\n").ok()?;
-        stream.read_to_string(&mut text).ok()?;
-        text.ends_with("over-tcp").then_some(())
+        let (_, echo) = http_get(("127.0.0.1", tcp), "/echo?over-tcp").await?;
+        (echo == "over-tcp").then_some(())
     };
     eventually("the port of TCP answers", over_tcp).await;
     let over_udp = || async {

@@ -2,16 +2,13 @@
 
 use crate::{
     node::Node,
-    support::{debian, eventually, free_port},
+    support::{debian, eventually, free_port, http_get},
 };
 use kubelet_lite::engine::Engine;
 use serde_json::json;
 use std::{
     fs,
-    io::{Read, Write},
-    net::TcpStream,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 /// Where a private engine keeps its containers, as `/var/lib/docker/containers` of a usual one.
@@ -106,15 +103,6 @@ spec:
     eventually("no link is left", || async { (left("pods") + left("containers") == 0).then_some(()) }).await;
 }
 
-fn get(port: u16, path: &str) -> Option<String> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    Some(answer)
-}
-
 /// As published, but for `mountPropagation: HostToContainer`: the engine refuses that where the node's own `/sys`
 /// is a private mount, as in a container.
 #[tokio::test(flavor = "multi_thread")]
@@ -181,12 +169,13 @@ spec:
         ),
     );
     let metrics = eventually("the metrics page answers", || async {
-        get(port, "/metrics").filter(|answer| answer.contains("\nnode_load1 "))
+        let (_, metrics) = http_get(("127.0.0.1", port), "/metrics").await?;
+        metrics.contains("\nnode_load1 ").then_some(metrics)
     })
     .await;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     assert!(metrics.contains("node_memory_MemTotal_bytes") && metrics.contains(kernel.trim()), "{metrics}");
     node.withdraw("node-exporter.yaml");
     node.nothing_left().await;
-    assert_eq!(get(port, "/metrics"), None);
+    assert_eq!(http_get(("127.0.0.1", port), "/metrics").await, None);
 }

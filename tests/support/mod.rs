@@ -50,6 +50,21 @@ pub fn free_port() -> u16 {
     }
 }
 
+/// Head and body of what an HTTP server answers to `GET path`; `None` if it does not within some seconds.
+pub async fn http_get(address: impl tokio::net::ToSocketAddrs, path: &str) -> Option<(String, String)> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let talk = async {
+        let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+        // Its answer is neither chunked nor kept open.
+        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await.ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.ok()?;
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        Some((head.to_owned(), body.to_owned()))
+    };
+    tokio::time::timeout(Duration::from_secs(10), talk).await.ok()?
+}
+
 /// Writes a line that the test harness does not swallow.
 pub fn say(line: &str) {
     use std::io::Write;
