@@ -29,18 +29,10 @@ async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
     let packages = debian::unpack(&["rsyslog", "libestr0", "libfastjson4"]);
     let mut files = debian::Files::default();
     packages.linked("/usr/sbin/rsyslogd", &mut files);
-    packages.linked("/usr/lib/x86_64-linux-gnu/rsyslog/imfile.so", &mut files);
-    packages.linked("/usr/lib/x86_64-linux-gnu/rsyslog/lmnet.so", &mut files);
-    files.text(
-        "/etc/rsyslog.conf",
-        &format!(
-            "module(load=\"imfile\" mode=\"polling\" pollingInterval=\"1\")\n\
-             input(type=\"imfile\" File=\"{0}/containers/talker-*_default_talk-*.log\" Tag=\"container\")\n\
-             action(type=\"omfile\" file=\"{0}/collected\")\n",
-            logs.display()
-        ),
-    );
-    let run = json!({ "Entrypoint": ["/usr/sbin/rsyslogd", "-n", "-f", "/etc/rsyslog.conf", "-i", "/tmp/pid"] });
+    let modules = format!("/usr/lib/{}-linux-gnu/rsyslog", std::env::consts::ARCH);
+    packages.linked(&format!("{modules}/imfile.so"), &mut files);
+    packages.linked(&format!("{modules}/lmnet.so"), &mut files);
+    let run = json!({ "Entrypoint": ["/usr/sbin/rsyslogd", "-n", "-f", "/fluentd/etc/fluent.conf", "-i", "/tmp/pid"] });
     node.engine.image_load(files.image("kl-test/collector:1", &run).bytes).await.unwrap();
     node.declare(
         "talker.yaml",
@@ -53,7 +45,35 @@ async fn a_log_collector_of_an_old_tutorial_collects_what_another_pod_says() {
     node.declare(
         "fluentd.yaml",
         &format!(
-            "
+            r#"
+apiVersion: v1
+kind: Namespace
+metadata: {{name: kube-system}}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {{name: fluentd, namespace: kube-system}}
+---
+apiVersion: rbac.authorization.k8s.io/v1beta1
+kind: ClusterRole
+metadata: {{name: fluentd}}
+rules: [{{apiGroups: [''], resources: [pods, namespaces], verbs: [get, list, watch]}}]
+---
+apiVersion: rbac.authorization.k8s.io/v1beta1
+kind: ClusterRoleBinding
+metadata: {{name: fluentd}}
+roleRef: {{kind: ClusterRole, name: fluentd, apiGroup: rbac.authorization.k8s.io}}
+subjects: [{{kind: ServiceAccount, name: fluentd, namespace: kube-system}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {{name: fluentd-config, namespace: kube-system}}
+data:
+  fluent.conf: |
+    module(load="imfile" mode="polling" pollingInterval="1")
+    input(type="imfile" File="{0}/containers/talker-*_default_talk-*.log" Tag="container")
+    action(type="omfile" file="{0}/collected")
+---
 apiVersion: extensions/v1beta1
 kind: DaemonSet
 metadata:
@@ -65,6 +85,7 @@ spec:
     metadata:
       labels: {{k8s-app: fluentd-logging, version: v1, kubernetes.io/cluster-service: 'true'}}
     spec:
+      serviceAccountName: fluentd
       tolerations:
       - {{key: node-role.kubernetes.io/master, effect: NoSchedule}}
       containers:
@@ -79,13 +100,16 @@ spec:
         volumeMounts:
         - {{name: varlog, mountPath: {0}}}
         - {{name: varlibdockercontainers, mountPath: {1}, readOnly: true}}
+        - {{name: config-volume, mountPath: /fluentd/etc}}
       terminationGracePeriodSeconds: 5
       volumes:
+      - name: config-volume
+        configMap: {{name: fluentd-config}}
       - name: varlog
         hostPath: {{path: {0}}}
       - name: varlibdockercontainers
         hostPath: {{path: {1}}}
-",
+"#,
             logs.display(),
             containers.display()
         ),
@@ -95,6 +119,10 @@ spec:
         collected.contains("a word from another pod").then_some(())
     })
     .await;
+    for kind in ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding"] {
+        let skipped = format!("{kind} means nothing without a cluster and is passed over");
+        assert_eq!(node.log().matches(&skipped).count(), 1, "{kind}");
+    }
     node.withdraw("fluentd.yaml");
     node.withdraw("talker.yaml");
     node.nothing_left().await;

@@ -82,11 +82,6 @@ impl Files {
         self.0.insert(path.trim_start_matches('/').to_owned(), (mode, content));
     }
 
-    /// A file of the test's own.
-    pub fn text(&mut self, path: &str, content: &str) {
-        self.0.insert(path.trim_start_matches('/').to_owned(), (0o644, content.into()));
-    }
-
     /// The image of these files.
     pub fn image(&self, tag: &str, run: &serde_json::Value) -> ImageArchive {
         let mut layer = vec![LayerEntry::Directory("tmp", 0o1777)];
