@@ -4,6 +4,7 @@
 //! reading of inspected containers. Pure: values in, values out; files, clocks and the engine are
 //! asked by others, who hand in what they found as [`NodeFacts`] and [`SandboxFacts`].
 
+mod confidential;
 mod container;
 mod credentials;
 mod dns;
@@ -26,6 +27,7 @@ mod security;
 pub mod support;
 mod used;
 
+pub use confidential::{KEPT_BACK, keeps_back};
 pub use container::container_body;
 pub use credentials::{PullSecrets, pull_secrets};
 pub use dns::{BEHIND_STUB, RESOLV_CONF, ResolvConf, dns_remarks, reads_resolv_conf};

@@ -1,7 +1,7 @@
 //! Inspected containers → what decisions need: the only reader of inspect.
 
 use super::labels::{ContainerLabels, Labels, SandboxLabels};
-use super::{InstanceId, LabelError, labels};
+use super::{InstanceId, KEPT_BACK, LabelError, keeps_back, labels};
 use crate::{
     engine::{ContainerDetails, ContainerSummary, EngineState},
     pod::{
@@ -75,7 +75,7 @@ pub fn observe(
                 pod_start: pod_start(labels.started_at.or(details.created_at), timestamp_of),
                 state: sandbox_state(details, timestamp_of),
                 ips: details.ips.clone(),
-                record: record(details, None),
+                record: record(details, None, false),
             };
             Observed::Sandbox { key, uid, sandbox, applied: applied(*labels) }
         }
@@ -83,7 +83,7 @@ pub fn observe(
             if !joined(&details.network_mode, &labels.sandbox_id) {
                 return None;
             }
-            let record = record(details, labels.written.image.as_deref());
+            let record = record(details, labels.written.image.as_deref(), keeps_back(&labels.written));
             let (status, written) = container_status(id, *labels, container_state(details, timestamp_of), record);
             Observed::Container { key, uid, status: Box::new(status), written: Ok(Box::new(written)) }
         }
@@ -136,14 +136,16 @@ fn container_status(
     (status, labels.written)
 }
 
-fn record(details: &ContainerDetails, image: Option<&str>) -> Arc<Record> {
+/// What the engine has of a container, its error unless that may hold what is nobody's business.
+fn record(details: &ContainerDetails, image: Option<&str>, may_hold_secret: bool) -> Arc<Record> {
+    let is_kept_back = may_hold_secret && !details.error.is_empty();
     Arc::new(Record {
         created_at: details.created_at,
         started_at: details.started_at,
         finished_at: details.finished_at,
         image: image.unwrap_or_default().to_owned(),
         image_id: details.image_id.clone(),
-        error: details.error.clone(),
+        error: if is_kept_back { KEPT_BACK.to_owned() } else { details.error.clone() },
         log_path: details.log_path.clone(),
     })
 }
@@ -160,7 +162,7 @@ fn unreadable(
     let attempt = labels::attempt(&details.labels);
     if is_sandbox {
         let state = sandbox_state(details, timestamp_of);
-        let record = record(details, None);
+        let record = record(details, None, false);
         let pod_start = pod_start(details.created_at, timestamp_of);
         let sandbox = Sandbox { id, attempt, hash: None, pod_start, state, ips: details.ips.clone(), record };
         return Some(Observed::Sandbox { key, uid, sandbox, applied: AppliedPod::Unreadable(why.to_string()) });
@@ -182,7 +184,8 @@ fn unreadable(
         grace: None,
         has_pre_stop: false,
         state: container_state(details, timestamp_of),
-        record: record(details, None),
+        // Of a spec that nobody knows.
+        record: record(details, None, true),
     };
     Some(Observed::Container { key, uid, status: Box::new(status), written: Err(why) })
 }

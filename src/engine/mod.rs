@@ -212,6 +212,19 @@ impl EngineError {
         move |error| Self::NotKept { operation, message: error.to_string() }
     }
 
+    /// The same error, with this in place of the engine's own words.
+    #[must_use]
+    pub fn with_words(mut self, words: &str) -> Self {
+        match &mut self {
+            Self::NotFound { message, .. }
+            | Self::Conflict { message, .. }
+            | Self::Refused { message, .. }
+            | Self::Protocol { message, .. } => words.clone_into(message),
+            Self::Unavailable { .. } | Self::Timeout { .. } | Self::NotKept { .. } => {}
+        }
+        self
+    }
+
     /// Whether the engine itself was not reached, so that the fault is not the request's.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::Unavailable { .. })

@@ -125,9 +125,19 @@ impl<E: Engine> Task<E> {
         self.on_disk(move |volumes| volumes.remove(&uid)).await
     }
 
+    /// The engine did not do it. Words of it that may hold a secret are kept back here, before anybody tells them.
     fn failed(&self) -> impl Fn(EngineError) -> SyncError {
         let verb = self.action.verb();
-        move |source| SyncError::Engine { verb, source }
+        let is_kept_back = match &self.action {
+            PodAction::CreateContainer { name, .. } | PodAction::StartContainer { name, .. } => {
+                self.pod.as_ref().and_then(|pod| pod.container(name)).is_some_and(|c| convert::keeps_back(&c.api))
+            }
+            _ => false,
+        };
+        move |source| {
+            let source = if is_kept_back { source.with_words(convert::KEPT_BACK) } else { source };
+            SyncError::Engine { verb, source }
+        }
     }
 
     async fn ensure_image(&self, image: &ImageRef, policy: PullPolicy) -> Result<Done, SyncError> {

@@ -27,6 +27,7 @@ mod objects;
 mod ports;
 mod propagation;
 mod pulls;
+mod secrets;
 mod shutdown;
 mod signals;
 mod status;

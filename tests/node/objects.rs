@@ -1,6 +1,10 @@
 //! ConfigMaps, Secrets and claims beside the pods, as their containers see them.
 
-use crate::{node::Node, support::eventually};
+use crate::{
+    node::Node,
+    secrets::{SECRET, secret, tells_nobody},
+    support::eventually,
+};
 use kubelet_lite::engine::Engine;
 use std::{
     fs,
@@ -8,15 +12,8 @@ use std::{
     path::Path,
 };
 
-/// A value that must be seen by containers and by nobody else.
-const SECRET: &str = "hunter2-and-more";
-
 fn config_map(name: &str, data: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {data}\n")
-}
-
-fn secret(name: &str, data: &str) -> String {
-    format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {data}\n")
 }
 
 /// A pod whose container writes its environment to `out` and sleeps.
@@ -41,15 +38,6 @@ async fn sees(out: &Path, lines: &[&str]) {
         lines.iter().all(|line| text.lines().any(|l| l == *line)).then_some(())
     })
     .await;
-}
-
-/// The secret is nowhere but where containers are meant to see it.
-async fn tells_nobody(node: &Node, ids: &[&str]) {
-    assert!(!node.log().contains(SECRET), "the secret is in the log:\n{}", node.log());
-    for id in ids {
-        let labels = node.engine.inspect(id).await.unwrap().labels;
-        assert!(!format!("{labels:?}").contains(SECRET), "the secret is in a label: {labels:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

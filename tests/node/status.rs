@@ -15,9 +15,9 @@ use std::{
 
 /// What a command has answered.
 pub struct Answer {
-    code: i32,
+    pub code: i32,
     pub out: String,
-    notes: String,
+    pub notes: String,
 }
 
 impl Node {

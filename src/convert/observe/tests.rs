@@ -211,6 +211,25 @@ fn a_sandbox_that_failed_to_start_is_still_to_be_started() {
 }
 
 #[test]
+fn an_error_that_may_name_a_secret_is_kept_back() {
+    let of = |command: &str| {
+        let env = "env: [{name: P, valueFrom: {secretKeyRef: {name: s, key: p, optional: true}}}]";
+        let pod = pod(&format!("containers: [{{name: web, image: 'web:1', command: ['{command}'], {env}}}]"));
+        let mut details = container_details(&pod, "web", 0, EngineState::Created);
+        details.error = "no such file".into();
+        details
+    };
+    let error = |details: &ContainerDetails| status(details).record.error.clone();
+    assert_eq!(error(&of("/bin/web")), "no such file");
+    assert_eq!(error(&of("/bin/$(P)")), KEPT_BACK);
+    let mut unreadable = of("/bin/web");
+    unreadable.labels.insert("io.kubelet-lite.container".into(), "{".into());
+    assert_eq!(error(&unreadable), KEPT_BACK);
+    unreadable.error.clear();
+    assert_eq!(error(&unreadable), "");
+}
+
+#[test]
 fn only_what_this_instance_made_is_ours() {
     let pod = pod(SPEC);
     let ours = container_details(&pod, "web", 0, EngineState::Running);
