@@ -100,6 +100,7 @@ spec:
   - {{name: out, hostPath: {{path: {out}, type: DirectoryOrCreate}}}}
   - {{name: settings, configMap: {{name: settings}}}}
   - {{name: keys, secret: {{secretName: keys, defaultMode: 0400}}}}
+  - {{name: maybe, configMap: {{name: absent, optional: true}}}}
   - {{name: info, downwardAPI: {{items: [{{path: labels, fieldRef: {{fieldPath: metadata.labels}}}}]}}}}
   - name: all
     projected:
@@ -113,10 +114,11 @@ spec:
     args:
     - |
       while :; do
-        {{ for f in $(find /vol -type l -o -type f | grep -v '/[.][.]' | sort); do [ ! -f $f ] || echo "$f=$(cat $f)"; done
+        {{ for f in $(find /vol -type l -o -type f | grep -v -e '/[.][.]' -e '/bytes$' | sort); do [ ! -f $f ] || echo "$f=$(cat $f)"; done
           stat -L -c '%n %a %u %g' /vol/keys/password /vol/settings/host /vol/keys
           grep -E ' /vol/(keys|all|info|settings) ' /proc/self/mountinfo | sed 's/.* \(\/vol\/[a-z]*\) \([a-z]*\),.* - \([a-z0-9]*\) .*/\1 \2 \3/'
           echo sub=$(cat /sub); echo cfg=$(cat /vol/all/cfg/host)
+          echo bytes=$(base64 /vol/settings/bytes); echo maybe=$(cd /vol/maybe && echo "<$(ls)>")
         }} > /out/seen.tmp 2>&1
         mv /out/seen.tmp /out/seen
         usleep 50000
@@ -126,6 +128,7 @@ spec:
     - {{name: settings, mountPath: /vol/settings}}
     - {{name: keys, mountPath: /vol/keys}}
     - {{name: info, mountPath: /vol/info}}
+    - {{name: maybe, mountPath: /vol/maybe}}
     - {{name: all, mountPath: /vol/all}}
     - {{name: settings, mountPath: /sub, subPath: host}}
 "#,
@@ -187,10 +190,14 @@ fn mounts(node: &Node) -> Vec<String> {
 async fn volumes_of_objects_follow_them_without_a_restart() {
     let Some(node) = Node::running().await else { return };
     let out = node.path("out");
+    // Of another namespace, and none of the pod's business.
+    let elsewhere = config_map("settings, namespace: other", "{host: example.invalid, foreign: x}");
+    node.declare("elsewhere.yaml", &elsewhere);
     node.declare("files.yaml", &files_pod(&out, "front"));
     node.said("configmap \"settings\" not found").await;
     assert!(node.containers().await.is_empty(), "no sandbox without its volumes");
-    node.declare("settings.yaml", &config_map("settings", "{host: example.org, gone: soon}"));
+    let settings = config_map("settings", "{host: example.org, gone: soon}");
+    node.declare("settings.yaml", &format!("{settings}binaryData: {{bytes: /wDDKA==}}\n"));
     node.said("secret \"keys\" not found").await;
     node.declare("keys.yaml", &secret("keys", &format!("{{password: {SECRET}}}")));
     let id = node.runs("files", "see").await;
@@ -211,16 +218,25 @@ async fn volumes_of_objects_follow_them_without_a_restart() {
             "/vol/all ro tmpfs",
             "/vol/info ro tmpfs",
             "sub=example.org",
+            // No UTF-8, to the last byte.
+            "bytes=/wDDKA==",
+            "maybe=<>",
         ],
-        &["/vol/settings ro tmpfs"],
+        &["/vol/settings ro tmpfs", "example.invalid", "foreign"],
     )
     .await;
-    // A change, a vanished key, an edited label: the same container sees them.
+    // A change, a vanished key, an edited label, what was absent: the same container sees them.
     node.declare("settings.yaml", &config_map("settings", "{host: example.com}"));
+    node.declare("absent.yaml", &config_map("absent", "{late: come}"));
     node.declare("files.yaml", &files_pod(&out, "back"));
     shows(
         &out,
-        &["/vol/settings/host=example.com", "/vol/info/labels=tier=\"back\"", "sub=example.org"],
+        &[
+            "/vol/settings/host=example.com",
+            "/vol/info/labels=tier=\"back\"",
+            "sub=example.org",
+            "/vol/maybe/late=come",
+        ],
         &["/vol/settings/gone"],
     )
     .await;
