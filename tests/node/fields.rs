@@ -13,8 +13,9 @@ fn looking_glass(out: &str) -> String {
         r#"
 apiVersion: v1
 kind: Pod
-metadata: {{name: glass, annotations: {{team: blue}}}}
+metadata: {{name: glass, labels: {{example.com/tier: front}}, annotations: {{team: blue}}}}
 spec:
+  serviceAccountName: builder
   hostname: mirror
   hostAliases: [{{ip: 10.1.2.3, hostnames: [db, db.example]}}]
   terminationGracePeriodSeconds: 2
@@ -30,6 +31,9 @@ spec:
     - |
       {{ echo "pwd=$PWD"; echo "plain=$PLAIN"; echo "ref=$REF"; echo "escaped=$ESCAPED"; echo "arg=$(ARG_VALUE)";
         echo "node=$NODE"; echo "pod=$POD"; echo "ip=$POD_IP"; echo "team=$TEAM"; echo "limit=$LIMIT";
+        echo "namespace=$NAMESPACE"; echo "pod-uid=$POD_UID"; echo "tier=$TIER"; echo "account=$ACCOUNT";
+        echo "host-ip=$HOST_IP"; echo "host-ips=$HOST_IPS"; echo "ips=$POD_IPS"; echo "cpu=$CPU"; echo "millis=$MILLIS";
+        echo "memory=$MEMORY"; echo "unlimited=$UNLIMITED";
         echo "hostname=$(hostname)"; echo "uid=$(id -u)"; cat /etc/hosts; echo shared > /scratch/file; }} > /out/seen.tmp
       mv /out/seen.tmp /out/seen
       exec sleep 3600
@@ -43,7 +47,18 @@ spec:
     - {{name: POD_IP, valueFrom: {{fieldRef: {{fieldPath: status.podIP}}}}}}
     - {{name: TEAM, valueFrom: {{fieldRef: {{fieldPath: "metadata.annotations['team']"}}}}}}
     - {{name: LIMIT, valueFrom: {{resourceFieldRef: {{resource: limits.memory, divisor: 1Mi}}}}}}
-    resources: {{limits: {{memory: 32Mi, cpu: 250m}}, requests: {{cpu: 100m}}}}
+    - {{name: NAMESPACE, valueFrom: {{fieldRef: {{fieldPath: metadata.namespace}}}}}}
+    - {{name: POD_UID, valueFrom: {{fieldRef: {{fieldPath: metadata.uid}}}}}}
+    - {{name: TIER, valueFrom: {{fieldRef: {{fieldPath: "metadata.labels['example.com/tier']"}}}}}}
+    - {{name: ACCOUNT, valueFrom: {{fieldRef: {{fieldPath: spec.serviceAccountName}}}}}}
+    - {{name: HOST_IP, valueFrom: {{fieldRef: {{fieldPath: status.hostIP}}}}}}
+    - {{name: HOST_IPS, valueFrom: {{fieldRef: {{fieldPath: status.hostIPs}}}}}}
+    - {{name: POD_IPS, valueFrom: {{fieldRef: {{fieldPath: status.podIPs}}}}}}
+    - {{name: CPU, valueFrom: {{resourceFieldRef: {{resource: requests.cpu}}}}}}
+    - {{name: MILLIS, valueFrom: {{resourceFieldRef: {{resource: requests.cpu, divisor: 1m}}}}}}
+    - {{name: MEMORY, valueFrom: {{resourceFieldRef: {{resource: requests.memory, divisor: 1Ki}}}}}}
+    - {{name: UNLIMITED, valueFrom: {{resourceFieldRef: {{containerName: other, resource: limits.cpu}}}}}}
+    resources: {{limits: {{memory: 32Mi, cpu: 250m}}, requests: {{cpu: 100m, memory: 10M}}}}
     volumeMounts: [{{name: out, mountPath: /out}}, {{name: scratch, mountPath: /scratch}}]
   - name: other
     image: kl-test/busybox:1
@@ -55,14 +70,17 @@ spec:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_container_sees_what_its_manifest_says() {
-    let Some(node) = Node::running().await else { return };
+    let Some(node) = Node::new().await else { return };
+    let node = node.flag("--node-ip=127.0.0.2");
+    node.start();
     let out = node.path("out");
     node.declare("glass.yaml", &looking_glass(&out.display().to_string()));
     let see = node.runs("glass", "see").await;
     let sandbox = node.runs("glass", "POD").await;
     let seen = eventually("the pod has looked", || async { fs::read_to_string(out.join("seen")).ok() }).await;
     eventually("the other container sees the shared file", || async { out.join("other").exists().then_some(()) }).await;
-    let ip = node.engine.inspect(&sandbox).await.unwrap().ips[0];
+    let ips: Vec<String> = node.engine.inspect(&sandbox).await.unwrap().ips.iter().map(ToString::to_string).collect();
+    let cpus = std::thread::available_parallelism().unwrap();
     for line in [
         "pwd=/tmp",
         "plain=s3cr3t-value",
@@ -71,7 +89,20 @@ async fn a_container_sees_what_its_manifest_says() {
         "arg=expanded",
         &format!("node={NODE}"),
         "pod=glass-n1",
-        &format!("ip={ip}"),
+        &format!("ip={}", ips[0]),
+        &format!("ips={}", ips.join(",")),
+        "host-ip=127.0.0.2",
+        "host-ips=127.0.0.2",
+        "namespace=default",
+        &format!("pod-uid={}", node.pod_uid(&see).await),
+        "tier=front",
+        "account=builder",
+        // Each rounded up.
+        "cpu=1",
+        "millis=100",
+        "memory=9766",
+        // All that the node has.
+        &format!("unlimited={cpus}"),
         "team=blue",
         "limit=32",
         "hostname=mirror",
