@@ -163,43 +163,6 @@ async fn a_missing_seccomp_profile_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_engine_lacks_is_waited_for() {
-    let Some(node) = Node::new().await else { return };
-    let node = node.flag("--network=pods");
-    node.start();
-    node.declare(
-        "plain.yaml",
-        "---\n{apiVersion: v1, kind: Pod, metadata: {name: plain}, spec: {terminationGracePeriodSeconds: 2, \
-         containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
-    );
-    node.declare(
-        "runtime.yaml",
-        "---\n{apiVersion: v1, kind: Pod, metadata: {name: runtime}, spec: {runtimeClassName: gvisor, hostNetwork: true, \
-         containers: [{name: c, image: 'kl-test/busybox:1', command: [sleep, '3600']}]}}",
-    );
-    node.said("network pods not found").await;
-    node.said("gvisor").await;
-    assert!(node.log().contains("FailedCreatePodSandBox"), "{}", node.log());
-    // A network that only reaches this machine.
-    let network = serde_json::json!({
-        "Name": "pods", "Driver": "bridge", "CheckDuplicate": true, "Internal": false,
-        "Options": { "com.docker.network.bridge.enable_ip_masquerade": "false" },
-        "IPAM": { "Config": [{ "Subnet": "198.51.100.0/28" }] },
-    });
-    let (code, answer) = node.dockerd.request("POST", "/networks/create", Some(&network)).await.expect("an answer");
-    assert_eq!(code, 201, "{answer}");
-    node.runs("plain", "c").await;
-    let sandbox = node.runs("plain", "POD").await;
-    let ips = node.engine.inspect(&sandbox).await.unwrap().ips;
-    assert!(ips.iter().any(|ip| ip.to_string().starts_with("198.51.100.")), "{ips:?}");
-    node.withdraw("plain.yaml");
-    node.withdraw("runtime.yaml");
-    node.nothing_left().await;
-    // Its bridge would outlive the engine.
-    node.dockerd.request("DELETE", "/networks/pods", None).await.expect("an answer");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_deadline_ends_the_pod_for_good() {
     let Some(node) = Node::running().await else { return };
     node.declare(

@@ -13,6 +13,7 @@ mod corpus;
 mod crash;
 mod ending;
 mod engine_away;
+mod engine_lacks;
 mod examples;
 mod fields;
 mod from_image;
