@@ -8,6 +8,7 @@ use k8s_openapi::{
     api::core::v1::{self as api, Pod},
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
+use kubelet_lite::engine::Engine;
 use std::{
     os::unix::fs::PermissionsExt,
     process::{Command, Stdio},
@@ -231,4 +232,32 @@ async fn pods_in_trouble_say_so() {
     let slow = node.pod("slow").metadata;
     assert_eq!(slow.deletion_grace_period_seconds, Some(600));
     assert!(slow.deletion_timestamp.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_out_of_memory_is_told_as_such() {
+    let Some(node) = Node::running().await else { return };
+    // Where the kernel's word comes later than the exit, the engine knows of a plain 137 only. So several try.
+    for n in 0..10 {
+        let name = format!("greedy-{n}");
+        let pod = format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec:\n  restartPolicy: Never\n  containers:\n  - name: c\n    \
+             image: kl-test/busybox:1\n    command: [sh, -c, 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done']\n    \
+             resources: {{limits: {{memory: 16Mi}}}}\n"
+        );
+        node.declare(&format!("{name}.yaml"), &pod);
+        let shown = || serde_json::from_str::<Pod>(&node.ask(&format!("get pod {name} -o json")).out).ok();
+        let ended = || async { shown()?.status?.container_statuses?.remove(0).state?.terminated };
+        let ended = eventually(&format!("{name} has ended"), ended).await;
+        let id = ended.container_id.unwrap();
+        let details = node.engine.inspect(id.trim_start_matches("docker://")).await.unwrap();
+        let reason = if details.oom_killed { "OOMKilled" } else { "Error" };
+        assert_eq!((ended.exit_code, ended.reason.as_deref()), (137, Some(reason)));
+        node.shows(&name, &format!("0/1 {reason} new")).await;
+        if details.oom_killed {
+            assert!(node.ask(&format!("describe pod {name}")).out.contains("OOMKilled"));
+            return;
+        }
+    }
+    panic!("ten times no container out of memory said so");
 }
