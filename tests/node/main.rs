@@ -9,6 +9,7 @@
 mod alone;
 mod asked;
 mod by_hand;
+mod claims;
 mod corpus;
 mod crash;
 mod ending;
