@@ -93,7 +93,7 @@ impl Planner<'_> {
         }
         let replacing: Vec<&Container> =
             sync.pod.containers.iter().filter(changed).filter(|c| !self.is_being_made(sync, c)).collect();
-        let images = self.ensure_images(replacing.iter().copied(), &sync.creating());
+        let images = self.ensure_images(sync.pod, replacing.iter().copied(), &sync.creating());
         let lacks = self.any_lacks(sync.pod, replacing.iter().copied());
         if self.any_awaits_volumes(sync, &replacing) || lacks || images != Images::Ready {
             return;
@@ -212,7 +212,7 @@ impl Planner<'_> {
     /// Makes the next instance of a container.
     fn start(&mut self, sync: &Sync<'_>, container: &Container, backoff: Option<Duration>) -> Progress {
         let first = sync.newest_here(container).is_none();
-        if let Some(offer) = self.ensure_image(container) {
+        if let Some(offer) = self.ensure_image(sync.pod, container) {
             self.note_offer(&container.name, offer, &sync.creating());
             let pulling = !matches!(offer, super::Offer::BackingOff { .. });
             return if first && pulling { Progress::Pulling } else { Progress::Later };
@@ -272,7 +272,7 @@ impl Planner<'_> {
             None | Some(_) => {
                 // One that is being made right now has its image.
                 let is_being_made = self.is_being_made(sync, container);
-                if !is_being_made && let Some(offer) = self.ensure_image(container) {
+                if !is_being_made && let Some(offer) = self.ensure_image(sync.pod, container) {
                     self.note_offer(&container.name, offer, &creating);
                 }
                 creating

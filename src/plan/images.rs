@@ -1,7 +1,7 @@
 //! Images before anything else: nothing old is stopped, and nothing new is made, without them.
 
 use super::{Offer, Planner, PodAction, WaitingReason};
-use crate::pod::Container;
+use crate::pod::{Container, Pod};
 
 /// How it stands with some images, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,15 +17,16 @@ pub(super) enum Images {
 }
 
 impl Planner<'_> {
-    /// Asks for the images of these containers that are not known to be on the node.
+    /// Asks for the images of these containers of a pod that are not known to be on the node.
     pub(super) fn ensure_images<'c>(
         &mut self,
+        pod: &Pod,
         containers: impl Iterator<Item = &'c Container>,
         waiting: &WaitingReason,
     ) -> Images {
         let mut worst = Images::Ready;
         for container in containers {
-            let Some(offer) = self.ensure_image(container) else { continue };
+            let Some(offer) = self.ensure_image(pod, container) else { continue };
             self.note_offer(&container.name, offer, waiting);
             worst = worst.max(match offer {
                 Offer::Taken => Images::Asked,
@@ -36,11 +37,13 @@ impl Planner<'_> {
         worst
     }
 
-    /// `None` when all images of the container are there.
-    pub(super) fn ensure_image(&mut self, container: &Container) -> Option<Offer> {
+    /// `None` when all images that the container is still to be made of are there.
+    pub(super) fn ensure_image(&mut self, pod: &Pod, container: &Container) -> Option<Offer> {
         let images = self.input.images;
+        let references = self.input.references.get(&pod.uid);
+        let needed = container.images_without(|volume| references.is_some_and(|r| r.has(volume)));
         let mut worst = None;
-        for (image, policy) in container.images().filter(|(image, _)| !images.contains_key(*image)) {
+        for (image, policy) in needed.filter(|(image, _)| !images.contains_key(*image)) {
             let offer = self.offer(PodAction::EnsureImage { image: image.clone(), policy });
             if !matches!(worst, Some(Offer::BackingOff { .. })) {
                 worst = Some(offer);

@@ -55,7 +55,7 @@ impl Planner<'_> {
     /// Whether all images and objects of `pod` are here, so that the old incarnation may end. Until then the
     /// old one is kept alive, unless something else still runs.
     fn gives_way(&mut self, old: &Incarnation, pod: &Pod, is_crowded: bool) -> bool {
-        let images = self.ensure_images(pod.containers.iter(), &on_its_way(pod));
+        let images = self.ensure_images(pod, pod.containers.iter(), &on_its_way(pod));
         let lacks = self.any_lacks(pod, pod.containers.iter()) | self.lacks_volumes(pod, None);
         self.all_waiting(pod, None, &on_its_way(pod));
         let goes_on = match images {

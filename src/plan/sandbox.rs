@@ -107,7 +107,7 @@ impl Planner<'_> {
     fn images_ahead(&mut self, pod: &Pod, incarnation: Option<&Incarnation>) {
         let endings = self.input.endings;
         let due = pod.containers.iter().filter(|c| is_due(incarnation, c, endings));
-        self.ensure_images(due, &on_its_way(pod));
+        self.ensure_images(pod, due, &on_its_way(pod));
     }
 
     /// The uid was given, and what its sandbox depends on was edited: a new pod in the place of the
@@ -120,7 +120,7 @@ impl Planner<'_> {
             return;
         }
         let ready = |planner: &mut Self| {
-            let images = planner.ensure_images(pod.containers.iter(), &on_its_way(pod));
+            let images = planner.ensure_images(pod, pod.containers.iter(), &on_its_way(pod));
             let lacks = planner.any_lacks(pod, pod.containers.iter()) | planner.lacks_volumes(pod, None);
             !lacks && images == Images::Ready
         };

@@ -1,6 +1,6 @@
 //! How it stands with what a pod refers to, as far as decisions need it.
 
-use super::ContainerName;
+use super::{ContainerName, ImageVolume};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::{collections::BTreeMap, fmt, fmt::Write};
@@ -16,6 +16,8 @@ pub struct PodReferences {
     pub containers: BTreeMap<ContainerName, ContainerReferences>,
     /// Its volumes that are written here.
     pub volumes: VolumeReferences,
+    /// Its `image` volumes that are on the disk, complete: nothing more is made of their images.
+    pub image_volumes: Vec<ImageVolume>,
 }
 
 /// How it stands with volumes whose content is written here.
@@ -49,6 +51,11 @@ pub enum VolumeState {
 }
 
 impl PodReferences {
+    /// Whether an `image` volume is there, whatever its pull policy.
+    pub fn has(&self, volume: &ImageVolume) -> bool {
+        self.image_volumes.iter().any(|made| made.name == volume.name && made.image == volume.image)
+    }
+
     /// Why a container can not be made now, in the kubelet's words.
     pub fn missing(&self, container: &ContainerName) -> Option<&str> {
         match self.containers.get(container)? {

@@ -302,9 +302,18 @@ struct PodParts<'a> {
 }
 
 impl Container {
-    /// The images that it needs, each once: its own, then those of the `image` volumes that it mounts.
+    /// The images that it is made of, each once: its own, then those of the `image` volumes that it mounts.
     pub fn images(&self) -> impl Iterator<Item = (&ImageRef, PullPolicy)> {
-        let volumes = self.image_volumes.iter().map(|volume| (&volume.image, volume.pull_policy));
+        self.images_without(|_| false)
+    }
+
+    /// The same, without those of volumes that are there already.
+    pub fn images_without(
+        &self,
+        is_there: impl Fn(&ImageVolume) -> bool,
+    ) -> impl Iterator<Item = (&ImageRef, PullPolicy)> {
+        let volumes = self.image_volumes.iter().filter(move |volume| !is_there(volume));
+        let volumes = volumes.map(|volume| (&volume.image, volume.pull_policy));
         std::iter::once((&self.image, self.pull_policy)).chain(volumes.filter(|(image, _)| **image != self.image))
     }
 

@@ -132,6 +132,11 @@ impl VolumeManager {
         Ok(())
     }
 
+    /// Whether an `image` volume is there, complete.
+    pub fn has_image(&self, uid: &PodUid, volume: &ImageVolume) -> bool {
+        paths::image(&self.root, uid, volume).is_ok_and(|path| path.exists())
+    }
+
     /// A file for the archive of an `image` volume's image, if the volume is still to be made from it, with
     /// [`Self::finish_image`]; else the volume is ready.
     pub fn begin_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<Option<fs::File>, VolumeError> {

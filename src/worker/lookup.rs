@@ -1,5 +1,5 @@
 //! What a worker's pod refers to, as it stands: resolved anew when a manifest or an object may be
-//! another one, and what volumes of files were seen to hold since our start.
+//! another one, what volumes of files were seen to hold since our start, and which `image` volumes are there.
 
 use super::facts::Reader;
 use crate::{
@@ -9,7 +9,7 @@ use crate::{
         AppliedPod, Container, ObservedPod, Pod, PodUid,
         references::{VolumeLack, VolumeReferences, VolumeState},
     },
-    volume::Held,
+    volume::{Held, VolumeManager},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -25,6 +25,8 @@ pub(super) struct Lookup {
     written: BTreeMap<PodUid, Written>,
     /// What an action under way writes.
     writing: BTreeMap<PodUid, Arc<FileVolumes>>,
+    /// Whether the disk may have other `image` volumes than at the last look.
+    may_have_images: bool,
 }
 
 /// What was written, and what is there.
@@ -44,6 +46,7 @@ impl Lookup {
             files: BTreeMap::new(),
             written: BTreeMap::new(),
             writing: BTreeMap::new(),
+            may_have_images: true,
         }
     }
 
@@ -54,7 +57,7 @@ impl Lookup {
     }
 
     /// Resolves what each incarnation refers to, if its manifest or an object may be another one.
-    pub(super) fn look_up(&mut self, desired: &Desired, observed: &ObservedPod) {
+    pub(super) fn look_up(&mut self, desired: &Desired, observed: &ObservedPod, disk: &VolumeManager) {
         let desired = match desired {
             Desired::Run(pod) => Some(pod),
             Desired::Terminate(_) | Desired::Stop { .. } | Desired::Leave => None,
@@ -78,6 +81,14 @@ impl Lookup {
             self.written.retain(|uid, _| states.contains_key(uid));
             self.made_from = Some((facts, pods));
             self.judge();
+            self.may_have_images = true;
+        }
+        if std::mem::take(&mut self.may_have_images) {
+            for pod in self.made_from.iter().flat_map(|(_, pods)| pods) {
+                let Some(state) = self.states.get_mut(&pod.uid) else { continue };
+                let all = pod.containers.iter().flat_map(|container| &container.image_volumes);
+                state.image_volumes = all.filter(|volume| disk.has_image(&pod.uid, volume)).cloned().collect();
+            }
         }
     }
 
@@ -123,6 +134,14 @@ impl Lookup {
             written.held.extend(held);
             self.judge();
         }
+    }
+
+    /// An action has ended, whatever came of it.
+    pub(super) fn ended(&mut self, action: &PodAction) {
+        self.may_have_images |= matches!(
+            action,
+            PodAction::CreateContainer { .. } | PodAction::RemoveVolumes { .. } | PodAction::RemoveSandbox { .. }
+        );
     }
 
     /// The directories of an incarnation are gone.
@@ -259,10 +278,10 @@ mod tests {
              true}}]\ncontainers: [{name: one, image: i, volumeMounts: [{name: a, mountPath: /a}]}, {name: two, image: i, \
              volumeMounts: [{name: b, mountPath: /b}]}]",
         ));
-        let mut lookup = Lookup::new(Facts::new(node()).reader());
+        let (mut lookup, disk) = (Lookup::new(Facts::new(node()).reader()), VolumeManager::new(node().root_dir));
         let update = PodAction::UpdateVolumes { uid: pod.uid.clone() };
         let look = |lookup: &mut Lookup| {
-            lookup.look_up(&Desired::Run(pod.clone()), &ObservedPod::default());
+            lookup.look_up(&Desired::Run(pod.clone()), &ObservedPod::default(), &disk);
             let volumes = &lookup.states()[&pod.uid].volumes;
             (volumes.state, volumes.lacking.keys().map(ToString::to_string).collect::<Vec<_>>())
         };

@@ -202,7 +202,7 @@ impl<E: Engine> PodWorker<E> {
                 () = self.observe() => {}
             }
             self.take_wish();
-            self.lookup.look_up(&self.desired, self.view.pod());
+            self.lookup.look_up(&self.desired, self.view.pod(), &self.shared.volumes);
             // What could not be looked at may be otherwise by now: nothing is decided.
             if !self.is_paused() {
                 let plan = self.decide();

@@ -85,10 +85,12 @@ spec:
     let owner = fs::metadata(volume.join("site/page")).unwrap();
     assert_eq!((owner.uid(), owner.gid(), owner.mode() & 0o777), (1234, 1234, 0o644), "fsGroup changes nothing");
 
-    // Another start, of the container and of the daemon, goes on with the same files.
+    // Another start, of the container and of the daemon, goes on with the same files, though their image is gone.
     let made = || fs::metadata(volume).unwrap().ino();
     let before = made();
     node.kill().await;
+    let gone = node.dockerd.request("DELETE", &format!("/images/{IMAGE}"), None).await.expect("an answer");
+    assert!(gone.0 < 300, "{gone:?}");
     node.start();
     fs::remove_file(out.join("c")).unwrap();
     node.dockerd.request("POST", &format!("/containers/{id}/kill"), None).await.expect("an answer");

@@ -8,6 +8,7 @@
 mod answers;
 mod chronicle;
 mod crowd;
+mod image_volumes;
 mod invariants;
 mod limited;
 mod logs;
@@ -62,6 +63,11 @@ fn a_container_that_the_engine_does_not_tell_of_is_told() {
 #[test]
 fn an_engine_that_never_answers_does_not_hang_the_daemon() {
     silence::no_fault_of_the_daemon();
+}
+
+#[test]
+fn an_image_volume_that_is_there_needs_no_image() {
+    image_volumes::one_that_is_there_needs_no_image();
 }
 
 #[test]

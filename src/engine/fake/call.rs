@@ -228,7 +228,12 @@ impl Engine for FakeEngine {
 
     async fn image_save(&self, reference: &str, mut into: std::fs::File) -> Result<()> {
         let wanted = reference.to_owned();
-        let archive = self.call(Verb::ImageSave, reference, move |world| world.images.save(&wanted)).await?;
+        let save = self.call(Verb::ImageSave, reference, move |world| {
+            let archive = world.images.save(&wanted)?;
+            world.note_engine(&wanted, What::ImageSaved);
+            Ok(archive)
+        });
+        let archive = save.await?;
         into.write_all(&archive).map_err(EngineError::not_kept(&format!("{} {reference}", Verb::ImageSave)))
     }
 

@@ -56,6 +56,8 @@ pub enum What {
     Removed,
     /// An image arrived.
     ImageAdded,
+    /// An image was saved.
+    ImageSaved,
     /// The engine went down.
     EngineDown,
     /// The engine came back.

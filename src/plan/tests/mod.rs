@@ -21,8 +21,8 @@ mod wanted;
 
 use super::*;
 use crate::pod::{
-    AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, History, Incarnation,
-    ManifestSource, PodKey, PodStart, PullPolicy, Sandbox,
+    AppliedPod, Attempt, Container, ContainerKind, ContainerState, ContainerStatus, ExitReason, History, ImageVolume,
+    Incarnation, ManifestSource, PodKey, PodStart, PullPolicy, Sandbox,
 };
 use k8s_openapi::api::core::v1 as api;
 
@@ -191,6 +191,13 @@ impl Round {
         self.spec().volumes.get_or_insert_default().push(declared);
         let mount = api::VolumeMount { name: volume, mount_path: "/files".to_owned(), ..Default::default() };
         self.edit(name).volume_mounts.get_or_insert_default().push(mount);
+    }
+
+    /// The volume of [`Self::mount_image`] is on the disk.
+    fn made(&mut self, uid: &str, container: &str, image: &str) {
+        let name = format!("files-of-{container}");
+        let volume = ImageVolume { name, image: ImageRef::new(image), pull_policy: PullPolicy::Always };
+        self.references.entry(uid.into()).or_default().image_volumes.push(volume);
     }
 
     fn spec(&mut self) -> &mut api::PodSpec {

@@ -264,6 +264,28 @@ fn the_images_of_volumes_count_as_the_containers_own() {
                  wake +6s",
             ),
             (
+                "the volume is there: its image is of no use",
+                |r| {
+                    r.know(&["app:1"]);
+                    r.made("a", "app", "files:1");
+                },
+                "CreateContainer a app #0 in a-sb0, no back-off
+                 EnsureImage log:1 IfNotPresent
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating",
+            ),
+            (
+                "the volume of another pod is there, or one of another image",
+                |r| {
+                    r.know(&["app:1", "log:1"]);
+                    r.made("b", "app", "files:1");
+                    r.made("a", "app", "files:2");
+                },
+                "EnsureImage files:1 IfNotPresent
+                 app waits: ContainerCreating
+                 log waits: ContainerCreating",
+            ),
+            (
                 "all are here",
                 |r| r.know(&["app:1", "files:1"]),
                 "CreateContainer a app #0 in a-sb0, no back-off

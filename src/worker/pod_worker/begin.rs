@@ -128,8 +128,9 @@ impl<E: Engine> PodWorker<E> {
         let pod = pod?;
         let container = pod.container(name)?;
         let image = self.images.remove(&container.image);
-        for volume in &container.image_volumes {
-            self.images.remove(&volume.image);
+        let references = self.lookup.states().get(uid);
+        for (image, _) in container.images_without(|volume| references.is_some_and(|r| r.has(volume))) {
+            self.images.remove(image);
         }
         image
     }

@@ -31,6 +31,7 @@ impl<E: Engine> PodWorker<E> {
         };
         self.handles.remove(&target);
         let Some(action) = self.in_flight.remove(&target) else { return };
+        self.lookup.ended(&action);
         if let Err(error) = &result
             && error.is_unavailable()
         {

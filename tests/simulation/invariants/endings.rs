@@ -221,6 +221,9 @@ pub fn images_first(story: &Story) -> Vec<String> {
                 standing.seen.insert(image);
             }
         }
+        if let Step::Engine(HistoryEntry { what: What::ImageSaved, name, .. }) = step {
+            wanted.values_mut().flatten().for_each(|wanted| wanted.saved.extend([name.as_str()]));
+        }
         match step {
             Step::Deed(note) => match &note.deed {
                 Deed::ImageRemoved(image) => drop(present.remove(image.as_str())),
@@ -239,7 +242,9 @@ pub fn images_first(story: &Story) -> Vec<String> {
                     for (key, pod) in wished.iter() {
                         let all = wanted.entry(key).or_default();
                         if all.last().is_none_or(|last| last.until.is_some()) {
-                            all.push(Wanted { pod, seen: present.clone(), until: None });
+                            let same = all.iter().filter(|before| before.pod.uid == pod.uid);
+                            let saved = same.flat_map(|before| before.saved.iter().copied()).collect();
+                            all.push(Wanted { pod, seen: present.clone(), saved, until: None });
                         }
                     }
                 }
@@ -270,6 +275,8 @@ struct Wanted<'a> {
     pod: &'a Arc<Pod>,
     /// The images that were there at some moment of it.
     seen: BTreeSet<&'a str>,
+    /// The images that were saved since its uid was first wanted: a volume of one may be complete.
+    saved: BTreeSet<&'a str>,
     until: Option<Timestamp>,
 }
 
@@ -284,7 +291,8 @@ impl<'a> Wanted<'a> {
         let all = reasons == &BTreeSet::from([Reason::OtherIncarnation]);
         let new = reasons == &BTreeSet::from([Reason::Edited]) && who.kind != Kind::Sandbox;
         let made = self.pod.containers.iter().filter(|c| all || new && is_new(c));
-        made.flat_map(Container::images).map(|(image, _)| image.as_str()).find(|image| !self.seen.contains(image))
+        let needed = made.flat_map(|c| c.images_without(|volume| self.saved.contains(volume.image.as_str())));
+        needed.map(|(image, _)| image.as_str()).find(|image| !self.seen.contains(image))
     }
 
     /// Whether this was wanted shortly before, and the stop was right for it.
