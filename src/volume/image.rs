@@ -34,14 +34,14 @@ pub(super) fn begin(path: &Path, place: &Place) -> Result<Option<File>, VolumeEr
     file.map(Some).map_err(place.io("create", &archive))
 }
 
-/// Makes the volume from the archive that [`begin`] gave the file for.
-pub(super) fn finish(path: &Path, place: &Place) -> Result<(), VolumeError> {
+/// Makes the volume from the archive that [`begin`] gave the file for, unless it is `given_up` meanwhile.
+pub(super) fn finish(path: &Path, given_up: &dyn Fn() -> bool, place: &Place) -> Result<(), VolumeError> {
     let (archive, unfinished) = (beside(path, ARCHIVE), beside(path, UNFINISHED));
     gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))?;
     fs::create_dir(&unfinished).map_err(place.io("create", &unfinished))?;
     fs::set_permissions(&unfinished, Permissions::from_mode(ROOT)).map_err(place.io("set the mode of", &unfinished))?;
     let file = File::open(&archive).map_err(place.io("open", &archive))?;
-    layers::unpack(&file, &unfinished).map_err(place.io("unpack the image into", &unfinished))?;
+    layers::unpack(&file, &unfinished, given_up).map_err(place.io("unpack the image into", &unfinished))?;
     // Complete at once, or not there.
     fs::rename(&unfinished, path).map_err(place.io("create", path))?;
     gone(fs::remove_file(&archive)).map_err(place.io("remove", &archive))

@@ -47,15 +47,18 @@ const SPARSE: &[u8] = b"GNU.sparse.";
 /// Mode of a directory that a layer takes for granted.
 const DIRECTORY: Mode = Mode::from_bits_truncate(0o755);
 
-/// Unpacks the one image of an archive into an empty directory.
-pub(super) fn unpack(archive: &File, directory: &Path) -> io::Result<()> {
+/// Unpacks the one image of an archive into an empty directory; fails soon once it is `given_up`.
+pub(super) fn unpack(archive: &File, directory: &Path, given_up: &dyn Fn() -> bool) -> io::Result<()> {
     let parts = Parts::read(archive)?;
     let root = Root(OpenOptions::new().read(true).custom_flags(OFlag::O_DIRECTORY.bits()).open(directory)?);
     let mut left_out = BTreeSet::new();
     for layer in &parts.layers {
         let part = parts.find(layer)?;
-        hide(&mut open(archive, part)?, &root)?;
-        lay(&mut open(archive, part)?, &root, &mut left_out)?;
+        hide(&mut open(archive, part, given_up)?, &root)?;
+        lay(&mut open(archive, part, given_up)?, &root, &mut left_out)?;
+    }
+    if given_up() {
+        return Err(Refused::GivenUp.into());
     }
     // A power cut must not leave empty files in what counts as complete.
     Ok(syncfs(&root.0)?)
@@ -137,18 +140,30 @@ fn rewound(mut archive: &File, offset: u64) -> io::Result<&File> {
     Ok(archive)
 }
 
-type Layer<'a> = tar::Archive<Bounded<Box<dyn Read + 'a>>>;
+type Layer<'a> = tar::Archive<Bounded<Wanted<'a>>>;
+
+/// Bytes that come until they are given up: a layer may be large, and so may one file of it.
+struct Wanted<'a> {
+    bytes: Box<dyn Read + 'a>,
+    given_up: &'a dyn Fn() -> bool,
+}
+
+impl Read for Wanted<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if (self.given_up)() { Err(Refused::GivenUp.into()) } else { self.bytes.read(into) }
+    }
+}
 
 /// A layer, from its beginning: as it is, or compressed with gzip, as some image stores keep them.
-fn open(archive: &File, part: Part) -> io::Result<Layer<'_>> {
+fn open<'a>(archive: &'a File, part: Part, given_up: &'a dyn Fn() -> bool) -> io::Result<Layer<'a>> {
     let mut bytes = BufReader::with_capacity(1 << 16, rewound(archive, part.offset)?.take(part.size));
     let head = bytes.fill_buf()?;
     if head.starts_with(ZSTD) {
         return Err(Refused::Zstd.into());
     }
     let compressed = head.starts_with(GZIP);
-    let bytes: Box<dyn Read + '_> = if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
-    let mut layer = tar::Archive::new(Bounded::new(bytes));
+    let bytes: Box<dyn Read + 'a> = if compressed { Box::new(MultiGzDecoder::new(bytes)) } else { Box::new(bytes) };
+    let mut layer = tar::Archive::new(Bounded::new(Wanted { bytes, given_up }));
     // Only root may give files away.
     layer.set_preserve_ownerships(geteuid().is_root());
     Ok(layer)

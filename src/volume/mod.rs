@@ -144,10 +144,15 @@ impl VolumeManager {
         image::begin(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
     }
 
-    /// Makes an `image` volume from its image's archive.
-    pub fn finish_image(&self, pod: &Pod, volume: &ImageVolume) -> Result<(), VolumeError> {
+    /// Makes an `image` volume from its image's archive; fails soon once it is `given_up`.
+    pub fn finish_image(
+        &self,
+        pod: &Pod,
+        volume: &ImageVolume,
+        given_up: &dyn Fn() -> bool,
+    ) -> Result<(), VolumeError> {
         let place = &Place::of(&pod.key).volume(&volume.name);
-        image::finish(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, place)
+        image::finish(&paths::image(&self.root, &pod.uid, volume).map_err(place.name())?, given_up, place)
     }
 
     /// Removes what a failure has left of an `image` volume that is not made: it may be as large as the image.

@@ -522,7 +522,7 @@ fn an_image_is_unpacked_once_and_complete_or_not_there() {
         assert!(!path.exists());
         let mut archive = room.manager().begin_image(&pod, volume).expect("begun").expect("nothing is there yet");
         archive.write_all(bytes).expect("written");
-        let finished = room.manager().finish_image(&pod, volume);
+        let finished = room.manager().finish_image(&pod, volume, &|| false);
         assert_eq!(finished.is_ok(), bytes.len() == image.bytes.len(), "{finished:?}");
     }
     // As a crash leaves them that comes before the archive is removed, or an engine that came late.

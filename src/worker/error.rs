@@ -74,6 +74,9 @@ pub enum SyncError {
     /// The engine went away while a lifecycle hook ran.
     #[error("nobody knows whether the lifecycle hook has run")]
     HookLost(#[source] HookError),
+    /// What it is for is to end: it was given up before it had made anything.
+    #[error("it is not wanted any more")]
+    GivenUp,
     /// The task ended without an answer; a fault of ours.
     #[error("{verb} ended abnormally: {message}")]
     Aborted {

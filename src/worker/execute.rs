@@ -1,5 +1,7 @@
 //! Actions on the engine: one short arm each, no decision of its own but "it is done already".
 
+mod image_volumes;
+
 use super::{
     OomSupport, Shared, SyncError, journal,
     oom::{self, Start},
@@ -8,14 +10,13 @@ use crate::{
     convert::{self, ClaimDirectories, ClaimVolume, ContainerFacts, DiskFacts, FileVolumes, ResolvConf},
     engine::{ContainerCreateBody, Engine, EngineError, ImageDetails, RegistryAuth},
     plan::{PodAction, Volumes},
-    pod::{
-        Attempt, ContainerId, ContainerName, History, ImageRef, ImageVolume, Pod, PodKey, PodUid, PullPolicy, Sandbox,
-    },
+    pod::{Attempt, ContainerId, ContainerName, History, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
     probe::{HandlerTarget, Hook, InvalidHandler},
     report,
     volume::{Held, VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// An action with all it needs.
 pub(super) struct Task<E> {
@@ -32,6 +33,8 @@ pub(super) struct Task<E> {
     pub(super) hook: Option<(Result<Hook, InvalidHandler>, HandlerTarget)>,
     /// Its volumes that are written here.
     pub(super) files: Arc<FileVolumes>,
+    /// Told when what is made is not wanted any more.
+    pub(super) given_up: CancellationToken,
     pub(super) action: PodAction,
 }
 
@@ -307,34 +310,8 @@ impl<E: Engine> Task<E> {
         };
         let body = convert::container_body(pod, container, &found, history, &facts)
             .map_err(|error| SyncError::Config(Box::new(error)))?;
-        let _permit = self.shared.starts.turn(self.priority()).await;
+        let _permit = self.unless_given_up(self.shared.starts.turn(self.priority())).await?;
         self.create(&convert::container_name(&pod.key, &pod.uid, name, attempt), body).await
-    }
-
-    /// Makes an `image` volume, unless it is there. Nothing stays of one that can not be made.
-    async fn fill(&self, pod: &Arc<Pod>, volume: &ImageVolume) -> Result<(), SyncError> {
-        let Err(failed) = self.save_and_unpack(pod, volume).await else { return Ok(()) };
-        let (of, wanted) = (pod.clone(), volume.clone());
-        if let Err(error) = self.on_disk(move |volumes| volumes.abandon_image(&of, &wanted)).await {
-            tracing::warn!(pod = %self.key, uid = %self.uid, volume = volume.name, "{}", report(&error));
-        }
-        Err(SyncError::ImageVolume(Box::new(failed)))
-    }
-
-    async fn save_and_unpack(&self, pod: &Arc<Pod>, volume: &ImageVolume) -> Result<(), SyncError> {
-        let (of, wanted) = (pod.clone(), volume.clone());
-        let Some(archive) = self.on_disk(move |volumes| volumes.begin_image(&of, &wanted)).await? else {
-            return Ok(());
-        };
-        self.shared.engine.image_save(volume.image.as_str(), archive).await.map_err(self.failed())?;
-        let (of, wanted) = (pod.clone(), volume.clone());
-        let permit = self.shared.unpacks.turn(self.priority()).await;
-        self.on_disk(move |volumes| {
-            // As long as the thread is busy, whoever waits for it.
-            let _permit = permit;
-            volumes.finish_image(&of, &wanted)
-        })
-        .await
     }
 
     /// Makes a container under a deterministic name; a name that is taken by the very container we

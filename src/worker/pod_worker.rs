@@ -110,6 +110,8 @@ pub struct PodWorker<E: Engine> {
     asking: Asking,
     tasks: JoinSet<End>,
     handles: BTreeMap<Target, AbortHandle>,
+    /// Tells what is done for an incarnation that it is to end.
+    given_up: BTreeMap<PodUid, CancellationToken>,
     /// What the pod refers to.
     lookup: Lookup,
     /// No action before then: the engine was away.
@@ -178,6 +180,7 @@ impl<E: Engine> PodWorker<E> {
             asking: Asking::default(),
             tasks: JoinSet::new(),
             handles: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             lookup,
             paused_until: None,
             plan: PodPlan::default(),
@@ -211,6 +214,7 @@ impl<E: Engine> PodWorker<E> {
                 }
                 self.ends.begin(&self.shared, &self.key, self.view.pod(), &plan);
                 self.note_plan(plan);
+                self.give_up();
                 let wanted = self.wanted().cloned();
                 self.asking.follow(&self.shared, &self.plan, self.view.pod(), wanted.as_ref());
                 for action in self.plan.actions.clone() {

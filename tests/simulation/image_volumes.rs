@@ -5,6 +5,11 @@ use crate::{
     manifests::{PodDef, app},
     node::Node,
 };
+use kubelet_lite::{
+    engine::fake::{Effect, Fault, Verb},
+    event::EventType,
+};
+use std::time::Duration;
 
 /// A pod that mounts the files of an image.
 fn mounting(image: &'static str) -> PodDef {
@@ -36,10 +41,45 @@ pub fn one_that_is_there_needs_no_image() {
         node.settle().await;
         node.directory.put("web", &[mounting("files:1")]);
         node.publish();
-        node.pass(std::time::Duration::from_secs(60)).await;
+        node.pass(Duration::from_secs(60)).await;
         assert!(node.container("web", "app").is_none(), "the image is missing");
         node.add_image("files:1");
         node.settle().await;
+        assert!(node.wrong.is_empty(), "{:?}", node.wrong);
+    });
+}
+
+pub fn one_that_nobody_wants_any_more_holds_up_nothing() {
+    crowd::in_simulated_time(async {
+        let mut node = Node::new();
+        node.start_daemon();
+        node.add_image("files:1");
+        node.add_image("files:2");
+        // As long as an image of many gigabytes takes.
+        node.engine.on_call(|call| match call.verb {
+            Verb::ImageSave => vec![Fault::Hang(Effect::NotDone)],
+            _ => vec![],
+        });
+        let saved = |node: &Node| {
+            let saves = node.engine.calls().into_iter().filter(|call| call.verb == Verb::ImageSave);
+            saves.map(|call| call.subject).collect::<Vec<_>>()
+        };
+        let shortly = Duration::from_secs(20);
+        node.directory.put("web", &[mounting("files:1")]);
+        node.publish();
+        node.pass(shortly).await;
+        assert_eq!(saved(&node), ["files:1"]);
+        // Another pod takes its place.
+        node.directory.put("web", &[mounting("files:2")]);
+        node.publish();
+        node.pass(shortly).await;
+        assert_eq!(saved(&node), ["files:1", "files:2"]);
+        node.directory.clear();
+        node.publish();
+        node.pass(shortly).await;
+        assert!(node.container("web", "POD").is_none(), "it is gone");
+        let warnings: Vec<_> = node.events().into_iter().filter(|event| event.kind == EventType::Warning).collect();
+        assert!(warnings.is_empty(), "{warnings:?}");
         assert!(node.wrong.is_empty(), "{:?}", node.wrong);
     });
 }

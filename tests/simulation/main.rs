@@ -71,6 +71,11 @@ fn an_image_volume_that_is_there_needs_no_image() {
 }
 
 #[test]
+fn an_image_volume_that_nobody_wants_any_more_holds_up_nothing() {
+    image_volumes::one_that_nobody_wants_any_more_holds_up_nothing();
+}
+
+#[test]
 fn random_schedules() {
     schedule::random_schedules();
 }

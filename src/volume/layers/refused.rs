@@ -25,6 +25,8 @@ pub(super) enum Refused {
     LongHeader(u64),
     #[error("the image has a sparse file {} of pax format, which can not be unpacked here; build the image without it", .0.display())]
     Sparse(PathBuf),
+    #[error("nobody wants it any more")]
+    GivenUp,
 }
 
 impl From<Refused> for io::Error {

@@ -105,7 +105,7 @@ fn tree(root: &Path) -> Vec<String> {
 
 fn unpacked(archive: &File) -> io::Result<(tempfile::TempDir, Vec<String>)> {
     let directory = tempfile::tempdir().expect("a directory");
-    unpack(archive, directory.path())?;
+    unpack(archive, directory.path(), &|| false)?;
     let found = tree(directory.path());
     Ok((directory, found))
 }
@@ -254,6 +254,21 @@ fn layers_lie_over_one_another() {
             let (_, found) = unpacked(&archive(&layers)).unwrap_or_else(|error| panic!("{what}, {how}: {error}"));
             assert_eq!(found, expected, "{what}, {how}");
         }
+    }
+}
+
+#[test]
+fn what_is_given_up_ends_wherever_it_is() {
+    let archive = archive(&[layer(&[Regular("a", "1"), Dir("d/", 0o755), Regular("d/b", "1")])]);
+    let until = |last: usize| {
+        let (asked, directory) = (std::cell::Cell::new(0), tempfile::tempdir().expect("a directory"));
+        let given_up = || asked.replace(asked.get() + 1) >= last;
+        (unpack(&archive, directory.path(), &given_up).is_ok(), asked.get())
+    };
+    let (whole, asked) = until(usize::MAX);
+    assert!(whole && asked > 6, "{asked}: within the layer, too");
+    for last in 0..asked {
+        assert!(!until(last).0, "{last} of {asked}");
     }
 }
 

@@ -3,16 +3,18 @@
 use super::*;
 use crate::{
     convert::NodeFacts,
-    engine::fake::FakeEngine,
+    engine::fake::{Effect, FakeEngine, Fault, Verb},
     event::Recorder,
     plan::{NodePolicy, Target, backoff::Pace},
     pod::{ManifestSource, Node},
     probe::HostHandlers,
+    report,
     time::Clock,
     volume::AppliedStore,
     worker::{Facts, PARALLEL_STARTS, PARALLEL_UNPACKS, SandboxImage, StartQueue},
 };
-use std::{fs, path::Path};
+use futures_util::FutureExt;
+use std::{fs, path::Path, pin::pin};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -54,6 +56,7 @@ fn task(home: &Path, clock: &Clock) -> Task<FakeEngine> {
         pod_started_at: None,
         hook: None,
         files: Arc::default(),
+        given_up: CancellationToken::new(),
         action,
     }
 }
@@ -102,4 +105,31 @@ async fn few_images_are_unpacked_at_once() {
     others.pop();
     fill(&task).await.unwrap();
     assert_eq!(made(&home), ["the volume"]);
+}
+
+#[tokio::test]
+async fn what_nobody_wants_any_more_is_given_up_and_nothing_stays() {
+    for stage in ["the engine saves it", "it waits for its turn"] {
+        let home = tempfile::tempdir().unwrap();
+        let task = task(home.path(), &Clock::simulated("2027-01-15T08:00:00Z".parse().unwrap()));
+        task.shared.engine.add_image("files:1");
+        let mut others = Vec::new();
+        if stage == "the engine saves it" {
+            task.shared.engine.on_call(|call| match call.verb {
+                Verb::ImageSave => vec![Fault::Hang(Effect::NotDone)],
+                _ => vec![],
+            });
+        } else {
+            for _ in 0..PARALLEL_UNPACKS {
+                others.push(task.shared.unpacks.turn(0).await);
+            }
+        }
+        let mut filling = pin!(fill(&task));
+        assert!(filling.as_mut().now_or_never().is_none(), "{stage}");
+        assert_eq!(made(&home), ["archive"], "{stage}");
+        task.given_up.cancel();
+        let given_up = filling.as_mut().now_or_never();
+        assert!(matches!(given_up, Some(Err(SyncError::GivenUp))), "{stage}: {given_up:?}");
+        assert_eq!(made(&home), [""; 0], "{stage}");
+    }
 }

@@ -38,6 +38,7 @@ impl<E: Engine> PodWorker<E> {
         let sandboxes = self.view.pod().incarnation(&uid).map(|i| i.sandboxes.as_slice()).unwrap_or_default();
         let pod_started_at = sandboxes.iter().filter_map(|s| s.pod_start.wall).min();
         let files = self.lookup.begin(&uid, &action);
+        let given_up = self.given_up.entry(uid.clone()).or_default().clone();
         let task = execute::Task {
             shared: self.shared.clone(),
             key: self.key.clone(),
@@ -48,12 +49,26 @@ impl<E: Engine> PodWorker<E> {
             hook: self.hook_of(&action),
             pod_started_at,
             files,
+            given_up,
             action: action.clone(),
         };
         self.in_flight.insert(target.clone(), action);
         let labelled = target.clone();
         let handle = self.tasks.spawn(async move { (labelled, task.run().await) });
         self.handles.insert(target, handle);
+    }
+
+    /// What is still made for an incarnation that is to end is of no use, and may take long: its end waits for
+    /// that.
+    pub(super) fn give_up(&mut self) {
+        let (stops, ending) = (matches!(self.desired, Desired::Stop { .. }), &self.plan.terminating);
+        self.given_up.retain(|uid, token| {
+            let goes_on = !stops && !ending.contains(uid);
+            if !goes_on {
+                token.cancel();
+            }
+            goes_on
+        });
     }
 
     /// Ends what an action supersedes: hooks of a container that is stopped, and a stop that is asked for

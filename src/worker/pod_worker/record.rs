@@ -32,6 +32,10 @@ impl<E: Engine> PodWorker<E> {
         self.handles.remove(&target);
         let Some(action) = self.in_flight.remove(&target) else { return };
         self.lookup.ended(&action);
+        if matches!(result, Err(SyncError::GivenUp)) {
+            // No failure, and nothing was made.
+            return;
+        }
         if let Err(error) = &result
             && error.is_unavailable()
         {
