@@ -6,7 +6,7 @@
 use super::{
     VolumeError,
     error::{Io, Place},
-    layers, make_private,
+    layers, make_private, tree,
 };
 use std::{
     fs::{self, File, OpenOptions, Permissions},
@@ -37,7 +37,7 @@ pub(super) fn begin(path: &Path, place: &Place) -> Result<Option<File>, VolumeEr
 /// Makes the volume from the archive that [`begin`] gave the file for, unless it is `given_up` meanwhile.
 pub(super) fn finish(path: &Path, given_up: &dyn Fn() -> bool, place: &Place) -> Result<(), VolumeError> {
     let (archive, unfinished) = (beside(path, ARCHIVE), beside(path, UNFINISHED));
-    gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))?;
+    gone(tree::remove(&unfinished)).map_err(place.io("remove", &unfinished))?;
     fs::create_dir(&unfinished).map_err(place.io("create", &unfinished))?;
     fs::set_permissions(&unfinished, Permissions::from_mode(ROOT)).map_err(place.io("set the mode of", &unfinished))?;
     let file = File::open(&archive).map_err(place.io("open", &archive))?;
@@ -51,7 +51,7 @@ pub(super) fn finish(path: &Path, given_up: &dyn Fn() -> bool, place: &Place) ->
 pub(super) fn abandon(path: &Path, place: &Place) -> Result<(), VolumeError> {
     let (archive, unfinished) = (beside(path, ARCHIVE), beside(path, UNFINISHED));
     gone(fs::remove_file(&archive)).map_err(place.io("remove", &archive))?;
-    gone(fs::remove_dir_all(&unfinished)).map_err(place.io("remove", &unfinished))
+    gone(tree::remove(&unfinished)).map_err(place.io("remove", &unfinished))
 }
 
 /// What is to be removed may not be there.
@@ -67,4 +67,26 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::archive::image_archive, pod::PodKey, volume::tree::tests};
+
+    #[test]
+    fn what_was_left_may_be_as_deep_as_can_be_made() {
+        let room = tests::room();
+        let (path, place) = (room.path().join("v"), Place::of(&PodKey::new("default", "web")));
+        let unfinished = beside(&path, UNFINISHED);
+        tests::make_deep(&unfinished);
+        abandon(&path, &place).unwrap();
+        assert!(!unfinished.exists());
+        abandon(&path, &place).unwrap();
+        let image = image_archive("files:1", &serde_json::json!({}), &[]);
+        fs::write(beside(&path, ARCHIVE), image.bytes).unwrap();
+        tests::make_deep(&unfinished);
+        finish(&path, &|| false, &place).unwrap();
+        assert!(path.is_dir() && !unfinished.exists());
+    }
 }

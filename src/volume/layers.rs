@@ -8,6 +8,7 @@
 mod bounded;
 mod refused;
 
+use super::tree;
 use bounded::Bounded;
 use flate2::bufread::MultiGzDecoder;
 use nix::{
@@ -273,7 +274,7 @@ fn at(directory: &impl AsRawFd, name: &OsStr) -> PathBuf {
 fn clear(path: &Path, for_directory: bool) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() && for_directory => Ok(()),
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(found) if found.is_dir() => tree::remove(path),
         Ok(_) => fs::remove_file(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),

@@ -1,5 +1,5 @@
-//! Removes a tree of directories, however deep: a container may write into its volumes what it likes, and what is as
-//! deep as it can make it would take a descriptor and a stack frame for each level.
+//! Removes a tree of directories, however deep: a container may write into its volumes what it likes, and an image may
+//! hold what it likes. What is as deep as can be made would take a descriptor and a stack frame for each level.
 //!
 //! Nothing is looked up by a path of more than one name, no symbolic link is followed, and no other file system is
 //! entered.
@@ -82,13 +82,28 @@ fn errno_of(error: &io::Error) -> Errno {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use nix::{
         fcntl::openat,
         sys::stat::{Mode, mkdirat},
     };
     use std::os::unix::fs::symlink;
+
+    /// A directory that may become deep: in memory, if that can be had, as it takes a while on a disk.
+    pub(in crate::volume) fn room() -> tempfile::TempDir {
+        tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+    }
+
+    /// Makes a directory, and in it as many levels as a container can make.
+    pub(in crate::volume) fn make_deep(top: &Path) {
+        fs::create_dir(top).unwrap();
+        let mut here = File::open(top).unwrap();
+        for _ in 0..20_000 {
+            mkdirat(&here, "d", Mode::S_IRWXU).unwrap();
+            here = File::from(openat(&here, "d", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap());
+        }
+    }
 
     #[test]
     fn a_tree_goes_and_nothing_outside_of_it() {
@@ -120,16 +135,9 @@ mod tests {
 
     #[test]
     fn a_tree_may_be_as_deep_as_a_container_can_make_it() {
-        // In memory, if that can be had: it takes a while on a disk.
-        let room = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+        let room = room();
         let top = room.path().join("top");
-        fs::create_dir(&top).unwrap();
-        let mut here = File::open(&top).unwrap();
-        for _ in 0..20_000 {
-            mkdirat(&here, "d", Mode::S_IRWXU).unwrap();
-            here = File::from(openat(&here, "d", OFlag::O_RDONLY | OFlag::O_DIRECTORY, Mode::empty()).unwrap());
-        }
-        drop(here);
+        make_deep(&top);
         remove(&top).unwrap();
         assert!(!top.exists());
     }

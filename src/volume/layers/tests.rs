@@ -387,3 +387,15 @@ fn archives_of_all_engines() {
     short.truncate(short.len() / 2);
     assert!(unpacked(&archive(&[short])).is_err(), "a layer that ends too early");
 }
+
+#[test]
+fn what_is_hidden_may_be_as_deep_as_can_be_made() {
+    let room = tree::tests::room();
+    let deep = room.path().join("deep");
+    tree::tests::make_deep(&deep);
+    clear(&deep, true).expect("a directory in the place of a directory");
+    assert!(deep.exists());
+    clear(&deep, false).expect("cleared");
+    assert!(!deep.exists());
+    clear(&deep, false).expect("nothing is there");
+}
