@@ -23,8 +23,8 @@ use crate::{
     volume,
     volume::{AppliedStore, LogLinks, VolumeManager},
     worker::{
-        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, Pulse,
-        SandboxImage, Shared, StartQueue,
+        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_DISK_WORK, PARALLEL_STARTS, PARALLEL_UNPACKS,
+        PodManager, Pulse, SandboxImage, Shared, StartQueue,
     },
 };
 use std::{
@@ -173,6 +173,7 @@ fn shared(settings: &Settings, clock: Clock) -> Result<Shared<DockerEngine>, cra
         },
         starts: StartQueue::new(PARALLEL_STARTS),
         unpacks: StartQueue::new(PARALLEL_UNPACKS),
+        disk: StartQueue::new(PARALLEL_DISK_WORK),
         sandbox_image: settings.pod_infra_container_image.clone().map_or(SandboxImage::BuiltIn, SandboxImage::Named),
         log_links: settings.pod_logs_dir.as_deref().map(LogLinks::new),
     })

@@ -10,15 +10,13 @@ use kubelet_lite::{
     settings::{self, Settings, SettingsError},
     time::Clock,
     validate,
+    worker::BLOCKING_THREADS,
 };
 use std::{
     io::{IsTerminal, Write},
     process::ExitCode,
 };
 use tracing::{error, warn};
-
-/// Threads for work on files. More than one, since a dead network mount may hold one for long.
-const BLOCKING_THREADS: usize = 8;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

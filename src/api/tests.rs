@@ -19,8 +19,8 @@ use crate::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
-        Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_DISK_WORK, PARALLEL_STARTS, PARALLEL_UNPACKS,
+        PodManager, SandboxImage, Shared, StartQueue,
     },
 };
 use hyper::Method;
@@ -100,6 +100,7 @@ impl Daemon {
             policy: NodePolicy::default(),
             starts: StartQueue::new(PARALLEL_STARTS),
             unpacks: StartQueue::new(PARALLEL_UNPACKS),
+            disk: StartQueue::new(PARALLEL_DISK_WORK),
             sandbox_image: SandboxImage::Named("pause:1".into()),
             log_links: None,
         });

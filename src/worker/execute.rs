@@ -103,7 +103,13 @@ impl<E: Engine> Task<E> {
             // A thread would end at a moment that simulated time does not know.
             return work(&shared.volumes).map_err(|error| SyncError::Volume(Box::new(error)));
         }
-        match tokio::task::spawn_blocking(move || work(&shared.volumes)).await {
+        let permit = shared.disk.turn(self.priority()).await;
+        let busy = tokio::task::spawn_blocking(move || {
+            // As long as the thread is busy, whoever waits for it.
+            let _permit = permit;
+            work(&shared.volumes)
+        });
+        match busy.await {
             Ok(result) => result.map_err(|error| SyncError::Volume(Box::new(error))),
             Err(failed) => Err(SyncError::Aborted { verb: self.action.verb(), message: failed.to_string() }),
         }

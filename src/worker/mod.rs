@@ -52,9 +52,17 @@ use tokio::sync::watch;
 /// How many sandboxes and containers are made or started at once on the node. More gains nothing on
 /// small machines and only lengthens each pod's start.
 pub const PARALLEL_STARTS: usize = 4;
-/// How many images are unpacked into volumes at once on the node: each has a thread for as long as that takes, and
-/// the lookups of probes need threads too.
+/// How many images are unpacked into volumes at once on the node: each is work on the disk for as long as that takes,
+/// and others have some too.
 pub const PARALLEL_UNPACKS: usize = 2;
+
+/// How many pods have work on their directories done at once on the node: each has a thread for as long as that takes,
+/// which is for ever on a dead network mount. Of the [`BLOCKING_THREADS`] the rest stays for what must go on then:
+/// reading manifests, ending commands that took too long.
+pub const PARALLEL_DISK_WORK: usize = 5;
+/// Threads for work on files that the daemon's runtime has.
+pub const BLOCKING_THREADS: usize = 8;
+const _: () = assert!(PARALLEL_UNPACKS < PARALLEL_DISK_WORK && PARALLEL_DISK_WORK < BLOCKING_THREADS);
 
 /// What all workers use and none owns.
 pub struct Shared<E> {
@@ -78,6 +86,8 @@ pub struct Shared<E> {
     pub starts: StartQueue,
     /// Permits for unpacking images.
     pub unpacks: StartQueue,
+    /// Permits for work on directories of pods.
+    pub disk: StartQueue,
     /// Asks probes and runs lifecycle hooks.
     pub handlers: Arc<dyn Handlers>,
     /// Where the sandbox image comes from.

@@ -1,5 +1,5 @@
-//! Who may make or start something in the engine next, or unpack an image: a few at once, the most important pods
-//! first.
+//! Who may make or start something in the engine next, unpack an image, or work on directories: a few at once, the
+//! most important pods first.
 
 use std::{
     cmp::Reverse,

@@ -21,8 +21,8 @@ use kubelet_lite::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, SandboxImage,
-        Shared, StartQueue,
+        Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_DISK_WORK, PARALLEL_STARTS, PARALLEL_UNPACKS,
+        PodManager, SandboxImage, Shared, StartQueue,
     },
 };
 use nix::sys::signal::Signal;
@@ -46,6 +46,7 @@ fn shared(node: &Node) -> Shared<DockerEngine> {
         policy: NodePolicy::default(),
         starts: StartQueue::new(PARALLEL_STARTS),
         unpacks: StartQueue::new(PARALLEL_UNPACKS),
+        disk: StartQueue::new(PARALLEL_DISK_WORK),
         sandbox_image: SandboxImage::BuiltIn,
         log_links: None,
     }

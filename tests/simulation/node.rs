@@ -19,8 +19,8 @@ use kubelet_lite::{
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
-        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_STARTS, PARALLEL_UNPACKS, PodManager, Pulse,
-        SandboxImage, Shared, StartQueue,
+        self, Facts, ManagerOptions, NodeSummary, OomSupport, PARALLEL_DISK_WORK, PARALLEL_STARTS, PARALLEL_UNPACKS,
+        PodManager, Pulse, SandboxImage, Shared, StartQueue,
     },
 };
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
@@ -179,6 +179,7 @@ impl Node {
             policy: NodePolicy::default(),
             starts: StartQueue::new(self.starts),
             unpacks: StartQueue::new(PARALLEL_UNPACKS),
+            disk: StartQueue::new(PARALLEL_DISK_WORK),
             handlers: Arc::new(self.answers.clone()),
             sandbox_image: SandboxImage::Named(PAUSE_IMAGE.into()),
             log_links: None,

@@ -11,10 +11,17 @@ use crate::{
     report,
     time::Clock,
     volume::AppliedStore,
-    worker::{Facts, PARALLEL_STARTS, PARALLEL_UNPACKS, SandboxImage, StartQueue},
+    worker::{
+        BLOCKING_THREADS, Facts, PARALLEL_DISK_WORK, PARALLEL_STARTS, PARALLEL_UNPACKS, SandboxImage, StartQueue,
+    },
 };
-use futures_util::FutureExt;
-use std::{fs, path::Path, pin::pin};
+use futures_util::{FutureExt, future::join_all};
+use std::{
+    fs,
+    path::Path,
+    pin::pin,
+    sync::{Mutex, mpsc},
+};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
@@ -40,6 +47,7 @@ fn task(home: &Path, clock: &Clock) -> Task<FakeEngine> {
         policy: NodePolicy::default(),
         starts: StartQueue::new(PARALLEL_STARTS),
         unpacks: StartQueue::new(PARALLEL_UNPACKS),
+        disk: StartQueue::new(PARALLEL_DISK_WORK),
         sandbox_image: SandboxImage::Named("pause:1".into()),
         log_links: None,
     });
@@ -132,4 +140,31 @@ async fn what_nobody_wants_any_more_is_given_up_and_nothing_stays() {
         assert!(matches!(given_up, Some(Err(SyncError::GivenUp))), "{stage}: {given_up:?}");
         assert_eq!(made(&home), [""; 0], "{stage}");
     }
+}
+
+#[test]
+fn pods_leave_threads_to_others() {
+    let home = tempfile::tempdir().unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build();
+    runtime.unwrap().block_on(async {
+        let task = task(home.path(), &Clock::system());
+        // As in directories of a server that does not answer.
+        let (answer, silence) = mpsc::channel::<()>();
+        let silence = Arc::new(Mutex::new(silence));
+        let hung = (0..2 * BLOCKING_THREADS).map(|_| {
+            let silence = silence.clone();
+            task.on_disk(move |_| {
+                let _ = silence.lock().map(|silence| silence.recv());
+                Ok(())
+            })
+        });
+        let mut hung = pin!(join_all(hung));
+        assert!(hung.as_mut().now_or_never().is_none());
+        let others = tokio::task::spawn_blocking(|| "read");
+        let others = tokio::time::timeout(Duration::from_secs(20), others).await;
+        drop(answer);
+        assert_eq!(others.expect("a thread for others").unwrap(), "read");
+        assert!(hung.await.iter().all(Result::is_ok));
+    });
 }
