@@ -12,7 +12,6 @@ use crate::{
     plan::{PodAction, Volumes},
     pod::{Attempt, ContainerId, ContainerName, History, ImageRef, Pod, PodKey, PodUid, PullPolicy, Sandbox},
     probe::{HandlerTarget, Hook, InvalidHandler},
-    report,
     volume::{Held, VolumeError, VolumeManager},
 };
 use std::{sync::Arc, time::Duration};

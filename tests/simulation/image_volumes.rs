@@ -8,6 +8,7 @@ use crate::{
 use kubelet_lite::{
     engine::fake::{Effect, Fault, Verb},
     event::EventType,
+    shutdown::{Shutdown, ShutdownPhase},
 };
 use std::time::Duration;
 
@@ -74,6 +75,13 @@ pub fn one_that_nobody_wants_any_more_holds_up_nothing() {
         node.publish();
         node.pass(shortly).await;
         assert_eq!(saved(&node), ["files:1", "files:2"]);
+        // The node shuts down, and does not.
+        node.shutdown.send_replace(Shutdown::Begun);
+        node.pass(Duration::from_secs(10)).await;
+        assert_eq!(node.summary().unwrap().shutdown, ShutdownPhase::Over);
+        node.shutdown.send_replace(Shutdown::No);
+        node.pass(shortly).await;
+        assert_eq!(saved(&node), ["files:1", "files:2", "files:2"]);
         node.directory.clear();
         node.publish();
         node.pass(shortly).await;

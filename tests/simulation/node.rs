@@ -16,6 +16,7 @@ use kubelet_lite::{
     event::{Event, Recorder},
     manifest::Snapshot,
     plan::NodePolicy,
+    shutdown::{Shutdown, ShutdownPolicy},
     time::Clock,
     volume::{AppliedStore, VolumeManager},
     worker::{
@@ -50,6 +51,8 @@ pub struct Node {
     pub starts: usize,
     /// The call that a fault is meant for.
     disturbed: Option<u64>,
+    /// Whether the node shuts down; pods have half a minute then.
+    pub shutdown: watch::Sender<Shutdown>,
     /// What went wrong while the story was told.
     pub wrong: Vec<String>,
     told: Told,
@@ -100,6 +103,7 @@ impl Node {
             restart_after: Duration::from_secs(1),
             starts: PARALLEL_STARTS,
             disturbed: None,
+            shutdown: watch::Sender::new(Shutdown::No),
             wrong: Vec::new(),
             told: Told::default(),
             clock,
@@ -193,8 +197,10 @@ impl Node {
         self.hear();
         let shared = Arc::new(shared);
         let manager = PodManager::new(shared.clone(), options, snapshots, summaries, detach.clone());
+        let policy = ShutdownPolicy::from_periods(Duration::from_secs(30), Duration::ZERO);
         let (pulse, beats) = worker::pulse();
-        let task = tokio::spawn(manager.with_beats(beats).run());
+        let manager = manager.with_shutdown(policy, self.shutdown.subscribe()).with_beats(beats);
+        let task = tokio::spawn(manager.run());
         self.daemon = Some(Daemon { client, task, pulse, shared, snapshot, summary, watcher, detach });
     }
 
