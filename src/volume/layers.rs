@@ -15,7 +15,7 @@ use nix::{
     errno::Errno,
     fcntl::{OFlag, OpenHow, ResolveFlag, openat2},
     sys::stat::{FchmodatFlags, Mode, fchmodat, mkdirat},
-    unistd::{Gid, Uid, fchown, geteuid, syncfs},
+    unistd::{geteuid, syncfs},
 };
 use refused::Refused;
 use serde::Deserialize;
@@ -26,10 +26,7 @@ use std::{
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     os::{
         fd::{AsRawFd, OwnedFd},
-        unix::{
-            ffi::OsStrExt,
-            fs::{OpenOptionsExt, PermissionsExt},
-        },
+        unix::{ffi::OsStrExt, fs::OpenOptionsExt},
     },
     path::{Component, Path, PathBuf},
 };
@@ -197,10 +194,8 @@ fn lay(layer: &mut Layer<'_>, root: &Root, left_out: &mut BTreeSet<(PathBuf, OsS
         let mut entry = entry?;
         let kind = entry.header().entry_type();
         refuse_sparse(&mut entry)?;
-        let Some((parent, name)) = place(&entry.path()?)? else {
-            own_root(root, entry.header())?;
-            continue;
-        };
+        // The root stays as it is: Docker takes no mode and no owner of it from a layer.
+        let Some((parent, name)) = place(&entry.path()?)? else { continue };
         if name.as_bytes().starts_with(WHITEOUT) {
             continue;
         }
@@ -226,15 +221,6 @@ fn lay(layer: &mut Layer<'_>, root: &Root, left_out: &mut BTreeSet<(PathBuf, OsS
         left_out.remove(&here);
     }
     Ok(())
-}
-
-/// Gives the root directory itself what its entry says.
-fn own_root(root: &Root, header: &tar::Header) -> io::Result<()> {
-    if geteuid().is_root() {
-        let id = |id: u64| u32::try_from(id).map_err(io::Error::other);
-        fchown(&root.0, Some(Uid::from_raw(id(header.uid()?)?)), Some(Gid::from_raw(id(header.gid()?)?)))?;
-    }
-    root.0.set_permissions(fs::Permissions::from_mode(header.mode()? & 0o777))
 }
 
 /// A sparse file of pax format would become its map and its data, without the holes.
