@@ -38,6 +38,7 @@ if [ "$play" = pair ]; then
 	NODE1=$(reach 1) NODE2=$(reach 2) SYNC=$run/sync with_child "$here/pair.sh" "$package" "$run/share"
 else
 	newer "$package" "$run/newer.deb"
-	NODE=$(reach 1) POWER_ON="$here/power-on.sh $box $run/node1 $((port + 1))" with_child "$here/story.sh" "$package" "$run/newer.deb"
+	make --no-print-directory -C "$here/../.." install DESTDIR="$run/tree" >"$run/log" 2>&1 || { cat "$run/log" >&2; exit 1; }
+	TREE=$run/tree NODE=$(reach 1) POWER_ON="$here/power-on.sh $box $run/node1 $((port + 1))" with_child "$here/story.sh" "$package" "$run/newer.deb"
 fi
 echo "the whole story took $SECONDS s"

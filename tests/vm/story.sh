@@ -2,11 +2,11 @@
 # story.sh PACKAGE NEWER: plays the life of a node with systemd and Docker, from `apt install` to purge, and fails if
 # anything is not as it should be. NODE is what stands before a command to run it as root on the node: "ssh ...
 # root@host", or "docker exec -i CONTAINER". POWER_ON is the command that boots the node again when it is off; without
-# it what needs a machine of its own (logind, reboot, power-off) is left out, and said so. PATIENCE is how many seconds
-# anything may take.
+# it what needs a machine of its own (logind, reboot, power-off) is left out, and said so; likewise without TREE, which is
+# what `make install` has installed below a directory. PATIENCE is how many seconds anything may take.
 set -euo pipefail
 package=$1 newer=$2
-: "${NODE:?the command that reaches the node}" "${POWER_ON:=}" "${PATIENCE:=60}"
+: "${NODE:?the command that reaches the node}" "${POWER_ON:=}" "${TREE:=}" "${PATIENCE:=60}"
 began=$SECONDS
 
 tell() { printf '%4ds  %s\n' $((SECONDS - began)) "$*"; }
@@ -53,12 +53,16 @@ answers="curl -sf -m 30 http://127.0.0.1:8080/index.html | grep -qx ok"
 holds "a node with an engine" 'systemctl is-active docker'
 on '. /etc/os-release; echo "$PRETTY_NAME, kernel $(uname -r), $(systemctl --version | head -1)"; docker version --format "Docker {{.Server.Version}}, API {{.Server.APIVersion}}"
 	docker info --format "cgroup v{{.CgroupVersion}}, {{.CgroupDriver}}, {{.Driver}}"' | quote
-on 'set -e; d=$(mktemp -d); mkdir $d/bin $d/tmp; cp /bin/busybox $d/bin/; for a in sh sleep httpd cat touch date sync rm tail; do ln -s busybox $d/bin/$a; done
-	echo ok >$d/index.html; tar -C $d -c . | docker import --change "ENV PATH=/bin" - demo:1 >/dev/null; rm -r $d'
+on 'set -e; d=$(mktemp -d); mkdir $d/bin $d/tmp; cp /bin/busybox $d/bin/; for a in sh sleep httpd cat touch date sync rm tail ls stat; do ln -s busybox $d/bin/$a; done
+	echo ok >$d/index.html; chmod 755 $d; tar -C $d -c . | docker import --change "ENV PATH=/bin" - demo:1 >/dev/null; rm -r $d'
 put "$package" /root/kubelet-lite.deb
 put "$newer" /root/newer.deb
 
 tell "== installation"
+# Beside a real kubelet, say.
+on 'systemctl mask kubelet-lite && DEBIAN_FRONTEND=noninteractive apt-get install -y /root/kubelet-lite.deb' >/dev/null 2>&1 || fail "apt-get install of a masked service"
+holds "a service that was masked before stays so, and does not run" 'test "$(systemctl is-enabled kubelet-lite)" = masked && ! systemctl is-active kubelet-lite'
+on 'systemctl unmask kubelet-lite; DEBIAN_FRONTEND=noninteractive apt-get purge -y kubelet-lite' >/dev/null 2>&1 || fail "apt-get purge"
 on 'DEBIAN_FRONTEND=noninteractive apt-get install -y /root/kubelet-lite.deb' >/dev/null || fail "apt-get install"
 holds "apt install has started and enabled the service" 'systemctl is-active kubelet-lite && systemctl is-enabled kubelet-lite'
 on 'systemctl show --property=StatusText --value kubelet-lite; systemd-analyze security --no-pager kubelet-lite | tail -1' | quote
@@ -134,9 +138,16 @@ on 'kubelet-lite get pods -A -o wide; systemctl status --no-pager --lines=0 kube
 on "docker exec \$($(running web)) touch /fast/ready"
 eventually "what its probe asks for makes it ready" "kubelet-lite get pod web | grep ' 1/1 *Running'"
 holds "its memory volume is one in the container as well: the unit's sandbox lets it through" "docker exec \$($(running web)) cat /proc/mounts | grep '^tmpfs /fast '"
-if on 'test -e /sys/fs/cgroup/cgroup.controllers'; then
-	holds "its limits are those of its cgroup" "cd /sys/fs/cgroup/system.slice/docker-\$($(running web)).scope && grep -x 33554432 memory.max && grep -x '50000 100000' cpu.max"
-fi
+# what CONTAINER FILE VALUE...: the files of its cgroup, of the second version, say so.
+cgroup() {
+	local script="cd /sys/fs/cgroup/system.slice/docker-\$($(running $1)).scope"
+	shift
+	for line; do script+=" && grep -x '${line#* }' ${line%% *}"; done
+	echo "$script"
+}
+on "cd /sys/fs/cgroup/system.slice/docker-\$($(running web)).scope && grep . memory.max memory.swap.max memory.low cpu.max cpu.weight pids.max" | quote
+holds "its limits are those of its cgroup" "$(cgroup web 'memory.max 33554432' 'memory.swap.max 0' 'memory.low 33554432' 'cpu.max 50000 100000' 'cpu.weight 20')"
+holds "it is of the class Guaranteed, also for the kernel's OOM killer" "kubelet-lite get pod web -o json | grep '\"qosClass\": *\"Guaranteed\"' && grep -x -- -997 /proc/\$(docker inspect --format '{{.State.Pid}}' \$($(running web)))/oom_score_adj"
 on "docker exec \$($(running web)) rm /index.html"
 eventually "its liveness probe restarts it" "[ \"\$($(restarts web))\" = 1 ] && kubelet-lite events --for pod/web | grep 'Liveness probe failed' && $answers"
 manifest hungry <<'END'
@@ -152,6 +163,84 @@ on 'rm /etc/kubernetes/manifests/hungry.yaml'
 eventually "a removed file's pod is gone" "test -z \"\$(docker ps -aq --filter label=io.kubernetes.pod.name=hungry-$host)\""
 [ -n "$(on 'su -s /bin/sh nobody -c "kubelet-lite get pods" 2>&1' | grep 'only root may ask')" ] || fail "others than root may ask"
 holds "the commands for looking at pods answer" 'kubelet-lite describe pod web && kubelet-lite events --types=Warning && kubelet-lite get pods -l app=web -o name | grep web && kubelet-lite validate /etc/kubernetes/manifests'
+
+tell "== all that the service is confined in"
+manifest full <<'END'
+apiVersion: v1
+kind: Secret
+metadata: {name: key}
+stringData: {token: hush}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {app.conf: one}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: shared}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: full, namespace: default}
+spec:
+  terminationGracePeriodSeconds: 2
+  resources: {limits: {memory: 64Mi}}
+  securityContext: {runAsUser: 1000, runAsGroup: 1000, fsGroup: 2000}
+  containers:
+  - name: c
+    image: demo:1
+    command: [sh, -c, 'echo begun; cat /key/token /etc/app.conf /files/index.html >/shared/seen && touch /part/mine && while :; do sleep 1; done']
+    readinessProbe: {exec: {command: [sh, -c, 'test -e /shared/quick || exec sleep 10000']}, timeoutSeconds: 3, periodSeconds: 10}
+    volumeMounts:
+    - {name: key, mountPath: /key}
+    - {name: settings, mountPath: /etc/app.conf, subPath: app.conf}
+    - {name: shared, mountPath: /shared}
+    - {name: scratch, mountPath: /part, subPath: deeper/down}
+    - {name: files, mountPath: /files}
+  volumes:
+  - {name: key, secret: {secretName: key}}
+  - {name: settings, configMap: {name: settings}}
+  - {name: shared, persistentVolumeClaim: {claimName: shared}}
+  - {name: scratch, emptyDir: {}}
+  - {name: files, image: {reference: 'demo:1'}}
+END
+full="\$($(running full))"
+eventually "a pod with every kind of volume runs as a user of its own" "docker exec $full cat /shared/seen | tr -d '\n' | grep -x hushoneok && docker exec $full stat -c %u:%g /part/mine | grep -x 1000:2000"
+holds "its Secret is in memory" "docker exec $full cat /proc/mounts | grep '^tmpfs /key '"
+holds "a limit of the whole pod is the container's" "$(cgroup full 'memory.max 67108864')"
+holds "it is confined by Docker's AppArmor profile" "docker exec $full cat /proc/self/attr/current | grep -x 'docker-default (enforce)'"
+holds "its log is where collectors look" "grep begun /var/log/containers/full-${host}_default_c-*.log && grep begun /var/log/pods/default_full-${host}_*/c/0.log"
+eventually "its probe takes longer than it may" "kubelet-lite events --for pod/full | grep 'Readiness probe .*timed out'"
+on "docker exec $full touch /shared/quick"
+eventually "and its commands do not stay" "kubelet-lite get pod full | grep ' 1/1 *Running' && ! pgrep -fx 'sleep 10000'"
+on 'sed -i "s/app.conf: one/app.conf: two/; s/token: hush/token: loud/" /etc/kubernetes/manifests/full.yaml'
+eventually "an edit of its Secret reaches it as it runs" "docker exec $full cat /key/token | grep -x loud"
+on 'mkdir -p /srv/ro/inner; mount -t tmpfs inner /srv/ro/inner'
+manifest readonly <<'END'
+apiVersion: v1
+kind: Pod
+metadata: {name: readonly}
+spec:
+  terminationGracePeriodSeconds: 2
+  containers:
+  - name: c
+    image: demo:1
+    command: [sh, -c, 'while :; do sleep 1; done']
+    volumeMounts: [{name: host, mountPath: /host, readOnly: true, recursiveReadOnly: Enabled}]
+  volumes: [{name: host, hostPath: {path: /srv/ro}}]
+END
+if on 'docker version --format "{{.Server.APIVersion}}" | awk -F. "{ exit !(\$1 > 1 || \$2 >= 44) }"'; then
+	eventually "a mount below a recursively read-only one can be read" "docker exec \$($(running readonly)) ls /host/inner"
+	holds "and not be written" "! docker exec \$($(running readonly)) touch /host/inner/file 2>/dev/null"
+else
+	eventually "this engine knows no recursively read-only mounts: who asks for one waits, and is told why" "kubelet-lite get pod readonly -o json | grep 'upgrade it to Docker Engine 25' && test -z \"\$(docker ps -aq --filter name=k8s_c_readonly)\""
+fi
+on 'rm /etc/kubernetes/manifests/full.yaml /etc/kubernetes/manifests/readonly.yaml'
+eventually "both are gone without a trace" "test -z \"\$(docker ps -aq --filter 'name=_(full|readonly)-')\" && ! grep -E 'kubelet-lite/pods/[^ ]*/(kubernetes.io~secret/key|volume-subpaths)' /proc/mounts && ! ls /var/log/containers/full-*"
+on 'umount /srv/ro/inner; docker volume rm k8s_default_shared' >/dev/null
+holds "nothing of all this was refused by the system" "! journalctl -u kubelet-lite | grep -iE 'not permitted|permission denied'"
 
 tell "== an edit, a mistake"
 remember
@@ -202,13 +291,18 @@ remember
 on 'systemctl restart docker.service'
 eventually "after a restart of docker they are other containers, and run" "$answers && test -n \"\$($(running db))\" && test \"\$($(running web))\" != $web && test \"\$($(running db))\" != $db"
 
-# after_boot CRASH DB: what is so when the machine is up again; the restart counts were these.
+# after_boot CRASH DB ORDER: what is so when the machine is up again; the restart counts were these, and the pods ended in this
+# order, as far as it was given.
 after_boot() {
 	holds "the database has written its marker before the machine went down" 'test -s /srv/db/stopped-cleanly'
 	on 'journalctl --no-pager -b -1 -u kubelet-lite' >"$journal"
 	grep -E 'shuts down|shutdown goes on|reason="Killing"' "$journal" | tail -9 | sed 's/ [^ ]* kubelet-lite\[[0-9]*\]//' | cut -c1-120 | quote
-	[ "$(grep -o 'the node shuts down: stopping the pod pod=default/[a-z]*' "$journal" | sed 's|.*/||' | tail -1)" = web ] ||
-		fail "the web server, which is critical, was not the last to end"
+	local order
+	order=$(grep -o 'the node shuts down: stopping the pod pod=default/[a-z]*' "$journal" | sed 's|.*/||' | tr '\n' ' ')
+	case $order in
+	*"$3") ;;
+	*) fail "the pods have ended in another order: $order" ;;
+	esac
 	grep -q 'the pods have ended; the shutdown goes on' "$journal" || fail "the shutdown has not waited for all pods"
 	tell "the least important pods ended first, and the shutdown waited for all"
 	eventually "after the boot the web server answers" "$answers"
@@ -228,14 +322,17 @@ if [ -n "$POWER_ON" ]; then
 	tell "== reboot"
 	on 'rm -f /srv/db/stopped-cleanly; systemctl reboot' || true
 	eventually "the machine is up again" "test \$(cat /proc/sys/kernel/random/boot_id) != $boot && systemctl is-active --quiet kubelet-lite"
-	after_boot "$count" "$db_count"
-	tell "== power-off"
+	# The web server is critical.
+	after_boot "$count" "$db_count" "web "
+	tell "== power-off, with three groups of priorities"
+	on 'sed -i "s/^shutdownGracePeriod: .*/shutdownGracePeriodByPodPriority: [{priority: 0, shutdownGracePeriodSeconds: 8}, {priority: 1000, shutdownGracePeriodSeconds: 45}, {priority: 2000000000, shutdownGracePeriodSeconds: 6}]/; /^shutdownGracePeriodCriticalPods:/d" /etc/kubernetes/kubelet-lite.yaml && systemctl restart kubelet-lite'
+	eventually "the daemon takes them" 'systemctl is-active --quiet kubelet-lite && journalctl -u kubelet-lite -n 20 | grep "a shutdown of this node waits for its pods.*grace_period=59s"'
 	count=$(on "$(restarts crash)") db_count=$(on "$(restarts db)")
 	on 'rm -f /srv/db/stopped-cleanly; systemctl poweroff' || true
 	$POWER_ON
 	tell "the machine was off, and is switched on"
 	eventually "the machine is up again" 'systemctl is-active --quiet kubelet-lite'
-	after_boot "$count" "$db_count"
+	after_boot "$count" "$db_count" "crash db web "
 else
 	tell "left out here: logind, reboot, power-off"
 fi
@@ -261,3 +358,15 @@ left=$(on "docker ps -aq --filter label=io.kubelet-lite.managed-by; docker image
 	find / -xdev -not -path '/proc/*' ! -name '*.deb' \( -name '*kubelet-lite*' -o -path /etc/kubernetes \) ! -path '/var/lib/apt/*' ! -path '/var/cache/*'; grep kubelet-lite /proc/mounts; systemctl list-units --all --no-legend 'kubelet-lite*'" || true)
 [ -z "$left" ] || fail "left after the purge: $left"
 tell "nothing is left: no container, image, file, mount or unit"
+
+if [ -n "$TREE" ]; then
+	tell "== without the package"
+	(cd "$TREE" && find . \( ! -type d -o -empty \) -print0 | tar --null --files-from=- -c) | $NODE tar -C / --no-same-owner -x
+	on 'systemctl daemon-reload
+		systemctl kill --signal=HUP systemd-logind
+		systemctl enable --now kubelet-lite' 2>/dev/null || fail "systemctl enable --now"
+	holds "what make install has installed runs and starts at the next boot" 'systemctl is-active kubelet-lite && systemctl is-enabled kubelet-lite && kubelet-lite get pods -A && test -d /etc/kubernetes/manifests'
+	[ -z "$POWER_ON" ] || eventually "systemd-logind waits for it as long" "busctl get-property org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager InhibitDelayMaxUSec | grep -x 't 60000000' && systemd-inhibit --list --no-pager | grep kubelet-lite"
+else
+	tell "left out here: make install"
+fi
